@@ -1,0 +1,126 @@
+// What the broker knows of storage: logs of batches. Engines are interchangeable behind these interfaces (decision D7);
+// one conformance suite runs against all of them. Nothing here knows a protocol or a rule of the service.
+
+import type { Gate } from '../../base/gate.ts'
+
+/** `os`: acknowledged once the kernel has it. `memory`: gone with the process. See decision D6 and docs/FORMAT.md. */
+export type Durability = 'sync' | 'os' | 'memory'
+
+/** How the bytes of a batch's payload are to be read. Storage never looks inside. */
+export type Encoding = 'amqp' | 'kafka' | 'state'
+
+export interface Position {
+  readonly sequence: number
+  /** Byte position in the partition's stream (decision D5): strictly increasing, stable for ever. */
+  readonly offset: number
+}
+
+/** Who wrote a batch, for idempotent publishing. Stored under the batch's checksum. */
+export interface ProducerStamp {
+  readonly producerId: bigint
+  readonly epoch: number
+  /** Producer sequence number of the batch's first event; the others follow by one. */
+  readonly firstSequence: number
+}
+
+/** Unit of atomicity, of checksum and of commit. */
+export interface Batch {
+  /** Sequence number of the first event; the others follow by one. */
+  readonly baseSequence: number
+  /** Offset of the payload's first byte. The next batch's is at least `baseOffset + payload.length`. */
+  readonly baseOffset: number
+  /** Events in the batch, at least 1. */
+  readonly count: number
+  /** Unix milliseconds, the same for every event in the batch, non-decreasing in a log. */
+  readonly enqueuedTimeMs: number
+  readonly encoding: Encoding
+  /** When appending: the log reads it until the append settles and never changes it. When read: never changed by anybody. */
+  readonly payload: Buffer
+  readonly producer: ProducerStamp | null
+}
+
+/** Names one log. Both parts match `[a-z0-9$-]{1,64}`: they are made by the broker, never from user text. */
+export interface LogId {
+  /** Folder of the log below the data folder, e.g. `ns1/h7`. One or two segments. */
+  readonly group: string
+  /** 0..1023. */
+  readonly partition: number
+}
+
+export interface LogConfig {
+  readonly durability: Durability
+  /** Size at which a segment rolls; the last batch may exceed it. */
+  readonly segmentBytes: number
+}
+
+export interface LogStatistics {
+  readonly segments: number
+  readonly storedBytes: number
+  /** Ranges of sequences lost to corruption, `to` exclusive; reads across them fail with `storage-corrupt`. */
+  readonly damaged: readonly { readonly from: number; readonly to: number; readonly detail: string }[]
+  /** Time and sequence of the last event, for runtime metrics. */
+  readonly lastEnqueuedTimeMs: number | null
+}
+
+export interface PartitionLog {
+  readonly id: LogId
+  /** First readable. Equal to `end` when empty. */
+  readonly start: Position
+  /** Next to be assigned; everything before it is durable in the log's declared sense. */
+  readonly end: Position
+  /** Enqueued time of the newest event ever stored, null when none was. Survives trimming and restarts. */
+  readonly lastEnqueuedTimeMs: number | null
+  /** Opened to `end.sequence` after each durable append, before the append's promise resolves. */
+  readonly gate: Gate
+
+  /**
+   * Appends; call order is disk order, many may be in flight. Resolves when durable in the log's declared sense.
+   * The batches continue the log: the first `baseSequence` is the one after the last appended (also when that one is still
+   * in flight). All or none of a call's batches are kept.
+   * @throws EhubError `storage-failed` (this and all later ones until the log is opened anew), `disk-full` (nothing was
+   *   written; later appends may succeed and continue at `end`), `storage-closed`.
+   */
+  append(batches: readonly Batch[]): Promise<void>
+
+  /**
+   * Batches from the one holding `fromSequence` on, in order, without gaps: whole batches, the first in full even when it
+   * begins before `fromSequence` or exceeds `maxBytes`, then as long as the payloads fit `maxBytes`. Empty at or beyond
+   * `end`. Never waits for events, never returns what is not durable.
+   * @throws EhubError `sequence-trimmed` below `start`, `storage-corrupt` naming the range, `storage-closed`.
+   */
+  read(fromSequence: number, maxBytes: number): Promise<readonly Batch[]>
+
+  /** As `read` without leaving the thread, when the tail cache holds the batch with `fromSequence`; otherwise null. */
+  readCached(fromSequence: number, maxBytes: number): readonly Batch[] | null
+
+  /** First sequence enqueued at or after `timeMs`: `end` when every event is older, `start` when every one is younger. */
+  findByTime(timeMs: number): Promise<number>
+
+  /** Base sequence of the batch whose offsets include `offset`, or of the first batch after it; `end` beyond the last. */
+  findByOffset(offset: number): Promise<number>
+
+  /** Moves `start` to `sequence` (clamped to start..end), durably, then deletes whole segments below it. */
+  trimBefore(sequence: number): Promise<void>
+
+  statistics(): LogStatistics
+  close(): Promise<void>
+}
+
+export interface EngineStatus {
+  readonly kind: 'embedded' | 'memory'
+  readonly openLogs: number
+  /** Why appends are refused at present, null when they are not. */
+  readonly refusing: string | null
+}
+
+export interface StorageEngine {
+  /** Opens the log, making it when it does not exist. At most one open handle a log. */
+  openLog(id: LogId, config: LogConfig): Promise<PartitionLog>
+  /** Logs present on disk, in order of group and partition. */
+  listLogs(): Promise<readonly LogId[]>
+  /** Removes every log of the group, open ones are closed first. Durable when it resolves; a missing group is fine. */
+  deleteGroup(group: string): Promise<void>
+  status(): EngineStatus
+  /** Waits for what is in flight, makes everything durable, writes the clean-shutdown marker, gives the folder back. */
+  close(): Promise<void>
+}
