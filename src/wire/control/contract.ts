@@ -1,0 +1,184 @@
+// The control API: one table from which the server's routes, the client's calls and the documents are made.
+// HTTP with JSON bodies over a Unix socket; the socket's folder is private, its permissions are the authentication.
+// `:name` segments are percent-encoded path parameters; GET parameters travel in the query, the others in the body.
+
+import type { EhubErrorCode } from '../../base/error.ts'
+
+export interface PortsInfo {
+  /** null: not listening. */
+  readonly amqp: number | null
+  readonly amqps: number | null
+  /** HTTPS with AMQP over WebSockets. */
+  readonly https: number | null
+}
+
+export interface StatusReply {
+  readonly pid: number
+  readonly version: string
+  readonly startedAtMs: number
+  readonly dataFolder: string | null
+  readonly durability: string
+  readonly tier: string
+  readonly bind: string
+  readonly ports: PortsInfo
+  readonly hubs: number
+  readonly connections: number
+  readonly rssBytes: number
+  readonly storedBytes: number
+  readonly warnings: readonly string[]
+}
+
+export interface HubReply {
+  readonly name: string
+  readonly createdAtMs: number
+  readonly partitionCount: number
+  readonly durability: string
+  readonly groups: readonly string[]
+  readonly events: number
+  readonly storedBytes: number
+}
+
+export interface PartitionReply {
+  readonly partition: number
+  readonly beginSequence: number
+  readonly lastSequence: number
+  readonly lastOffset: string
+  readonly lastEnqueuedTimeMs: number | null
+  readonly isEmpty: boolean
+  readonly storedBytes: number
+}
+
+export interface ReceiverReply {
+  readonly id: number
+  readonly hub: string
+  readonly group: string
+  readonly partition: number
+  readonly name: string | null
+  readonly origin: string
+  readonly ownerLevel: number | null
+  readonly credit: number
+  readonly deliveredCount: number
+  readonly nextSequence: number
+  readonly openedAtMs: number
+}
+
+export interface HubDetailsReply extends HubReply {
+  readonly partitions: readonly PartitionReply[]
+  readonly receivers: readonly ReceiverReply[]
+}
+
+export interface RuleReply {
+  readonly name: string
+  readonly rights: readonly string[]
+  readonly primaryKey: string
+  readonly secondaryKey: string
+}
+
+export interface CheckpointReply {
+  readonly hub: string
+  readonly group: string
+  readonly partition: number
+  readonly sequence: number
+  readonly offset: string
+  readonly enqueuedTimeMs: number | null
+  readonly owner: string | null
+  readonly updatedAtMs: number
+  readonly etag: string
+}
+
+/** As `StartPosition` of the broker, in JSON. */
+export type PositionRequest =
+  | { readonly kind: 'beginning' }
+  | { readonly kind: 'end'; readonly isInclusive: boolean }
+  | { readonly kind: 'sequence'; readonly sequence: number; readonly isInclusive: boolean }
+  | { readonly kind: 'offset'; readonly offset: number; readonly isInclusive: boolean }
+  | { readonly kind: 'time'; readonly timeMs: number; readonly isInclusive: boolean }
+
+/** Every error answer: HTTP status from the projection table, and this body. */
+export interface ErrorReply {
+  readonly error: {
+    readonly code: EhubErrorCode
+    readonly message: string
+    readonly hint?: string
+    readonly retryAfterMs?: number
+  }
+}
+
+/** Request and reply types of each operation; the routes below must have exactly these keys. */
+export interface ControlOperations {
+  status: { request: Record<never, never>; reply: StatusReply }
+  shutdown: { request: { readonly graceMs?: number }; reply: Record<never, never> }
+  listHubs: { request: Record<never, never>; reply: { readonly hubs: readonly HubReply[] } }
+  createHub: {
+    request: {
+      readonly hub: string
+      readonly partitionCount?: number
+      readonly durability?: string
+      readonly groups?: readonly string[]
+      readonly ifNotExists?: boolean
+    }
+    reply: HubReply
+  }
+  describeHub: { request: { readonly hub: string }; reply: HubDetailsReply }
+  deleteHub: { request: { readonly hub: string }; reply: Record<never, never> }
+  createGroup: {
+    request: { readonly hub: string; readonly group: string; readonly ifNotExists?: boolean }
+    reply: Record<never, never>
+  }
+  deleteGroup: { request: { readonly hub: string; readonly group: string }; reply: Record<never, never> }
+  listRules: { request: Record<never, never>; reply: { readonly rules: readonly RuleReply[] } }
+  listReceivers: { request: { readonly hub?: string }; reply: { readonly receivers: readonly ReceiverReply[] } }
+  kickReceiver: { request: { readonly id: number }; reply: Record<never, never> }
+  listCheckpoints: {
+    request: { readonly hub: string; readonly group: string }
+    reply: { readonly checkpoints: readonly CheckpointReply[] }
+  }
+  setCheckpoint: {
+    request: {
+      readonly hub: string
+      readonly group: string
+      readonly partition: number
+      readonly sequence: number
+      readonly offset?: string
+      readonly owner?: string
+      readonly ifMatch?: string | null
+    }
+    reply: CheckpointReply
+  }
+  clearCheckpoint: {
+    request: { readonly hub: string; readonly group: string; readonly partition: number }
+    reply: Record<never, never>
+  }
+  resolvePosition: {
+    request: { readonly hub: string; readonly partition: number; readonly position: PositionRequest }
+    reply: { readonly sequence: number }
+  }
+}
+
+export type ControlOperation = keyof ControlOperations
+export type ControlRequest<O extends ControlOperation> = ControlOperations[O]['request']
+export type ControlReply<O extends ControlOperation> = ControlOperations[O]['reply']
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below `/v1`. */
+  readonly path: string
+}
+
+export const routes = {
+  status: { method: 'GET', path: '/status' },
+  shutdown: { method: 'POST', path: '/shutdown' },
+  listHubs: { method: 'GET', path: '/hubs' },
+  createHub: { method: 'PUT', path: '/hubs/:hub' },
+  describeHub: { method: 'GET', path: '/hubs/:hub' },
+  deleteHub: { method: 'DELETE', path: '/hubs/:hub' },
+  createGroup: { method: 'PUT', path: '/hubs/:hub/groups/:group' },
+  deleteGroup: { method: 'DELETE', path: '/hubs/:hub/groups/:group' },
+  listRules: { method: 'GET', path: '/rules' },
+  listReceivers: { method: 'GET', path: '/receivers' },
+  kickReceiver: { method: 'DELETE', path: '/receivers/:id' },
+  listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
+  setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
+  clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
+  resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
+} as const satisfies Record<ControlOperation, Route>
