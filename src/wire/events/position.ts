@@ -6,8 +6,8 @@
 //   assignment = (partition | "*") "=" position
 //   position = "beginning" | "end" | "checkpoint" | [seq:][>]N | off:[>]N | +N | -N | @time
 
-import { EhubError } from '../../base/error.ts'
-import { formatDuration, tryParseDuration } from './units.ts'
+import { parseDuration } from '../../base/duration.ts'
+import { EhubError, isEhubError } from '../../base/error.ts'
 
 export type Position =
   /** First retained event. */
@@ -171,20 +171,29 @@ function parseTime(text: string, nowMs: number): number {
   if (/^\d{10}$/.test(time)) return Number(time) * 1000
   if (/^\d{13}$/.test(time)) return Number(time)
   const sign = time.startsWith('-') ? -1 : time.startsWith('+') ? 1 : 0
-  if (sign !== 0) {
-    const durationMs = tryParseDuration(time.slice(1))
-    if (durationMs !== null) return nowMs + sign * durationMs
-  } else {
-    const iso = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(time)
-    if (iso !== null) {
-      const [, date = '', clock = '00:00', zone = 'Z'] = iso
-      const timeMs = Date.parse(`${date}T${clock}${zone.toUpperCase()}`)
-      // Date.parse turns 31 February into March; a date that does not exist is a slip of the hand.
-      if (!Number.isNaN(timeMs) && new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)) return timeMs
-    }
+  if (sign !== 0) return nowMs + sign * span(time.slice(1), text)
+  const iso = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(time)
+  if (iso !== null) {
+    const [, date = '', clock = '00:00', zone = 'Z'] = iso
+    const timeMs = Date.parse(`${date}T${clock}${zone.toUpperCase()}`)
+    // Date.parse turns 31 February into March; a date that does not exist is a slip of the hand.
+    if (!Number.isNaN(timeMs) && new Date(`${date}T00:00:00Z`).toISOString().startsWith(date)) return timeMs
   }
-  throw new EhubError('usage', `"${text}" is no time`, {
-    hint: `write @2026-11-20, @2026-11-20T09:00:00Z, @1763629200 (s), @1763629200000 (ms) or @-${formatDuration(900_000)}`,
+  throw noTime(text)
+}
+
+function span(duration: string, text: string): number {
+  try {
+    return parseDuration(duration)
+  } catch (error) {
+    if (isEhubError(error, 'usage')) throw noTime(text)
+    throw error
+  }
+}
+
+function noTime(text: string): EhubError {
+  return new EhubError('usage', `"${text}" is no time`, {
+    hint: 'write @2026-11-20, @2026-11-20T09:00:00Z, @1763629200 (s), @1763629200000 (ms) or @-15m',
   })
 }
 

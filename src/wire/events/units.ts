@@ -1,15 +1,7 @@
-// Durations, sizes, rates and counts as people write and read them. One grammar for every flag (docs/CLI.md, "Positions,
-// durations, sizes"). Pure text and numbers.
+// Sizes, rates and counts as people write and read them. One grammar for every flag (docs/CLI.md, "Durations, sizes,
+// rates"); durations are in `base/duration.ts`. Pure text and numbers.
 
 import { EhubError } from '../../base/error.ts'
-
-const durationUnitsMs: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-}
 
 // Decimal and binary units are different numbers here: 1MB = 1,000,000 bytes, 1MiB = 1,048,576 bytes.
 const sizeUnits: Readonly<Record<string, number>> = {
@@ -26,42 +18,6 @@ const sizeUnits: Readonly<Record<string, number>> = {
 }
 
 const ratePeriodsS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 }
-
-/**
- * Whole milliseconds of `500ms`, `10s`, `5m`, `2h`, `7d`, `2h30m`, `1.5s`.
- * @throws EhubError `usage` when the text is no duration, has no unit or exceeds 2^53 - 1 ms.
- */
-export function parseDuration(text: string): number {
-  const ms = tryParseDuration(text)
-  if (ms === null) {
-    throw new EhubError('usage', `"${text}" is no duration`, { hint: 'write for instance 500ms, 10s, 5m, 2h30m or 7d' })
-  }
-  return ms
-}
-
-/** As `parseDuration`, with null where it throws. */
-export function tryParseDuration(text: string): number | null {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) return null
-  let ms = 0
-  for (const [, number = '', unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
-    ms += Number(number) * (durationUnitsMs[unit] ?? 0)
-  }
-  ms = Math.round(ms)
-  return Number.isSafeInteger(ms) ? ms : null
-}
-
-/** The shortest exact text `parseDuration` reads back: `90000` → `1m30s`. @param ms A whole number, 0 or more. */
-export function formatDuration(ms: number): string {
-  if (ms === 0) return '0s'
-  let rest = ms
-  let text = ''
-  for (const [unit, size] of Object.entries(durationUnitsMs).reverse()) {
-    const count = Math.floor(rest / size)
-    if (count > 0) text += `${count}${unit}`
-    rest -= count * size
-  }
-  return text
-}
 
 /**
  * Whole bytes of `512`, `64KiB`, `1MB`, `1.5GiB`; letters in any case.
