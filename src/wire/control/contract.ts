@@ -25,6 +25,9 @@ export interface StatusReply {
   readonly connections: number
   readonly rssBytes: number
   readonly storedBytes: number
+  /** Certificate of the local authority, for clients that use TLS; null when none was needed. */
+  readonly caFile: string | null
+  readonly logFile: string | null
   readonly warnings: readonly string[]
 }
 
@@ -182,3 +185,46 @@ export const routes = {
   clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
 } as const satisfies Record<ControlOperation, Route>
+
+export const controlOperations = Object.keys(routes) as readonly ControlOperation[]
+
+/** How a field travels and whether it may be left out; texts in paths and queries are converted. */
+export type FieldKind = 'text' | 'text?' | 'text|null?' | 'integer' | 'integer?' | 'boolean?' | 'texts?' | 'position'
+
+const hubOnly = { hub: 'text' } as const
+const hubAndGroup = { hub: 'text', group: 'text' } as const
+
+/** Fields of each request: what the server reads, and all it reads. */
+export const requestFields = {
+  status: {},
+  shutdown: { graceMs: 'integer?' },
+  listHubs: {},
+  createHub: {
+    hub: 'text',
+    partitionCount: 'integer?',
+    durability: 'text?',
+    groups: 'texts?',
+    ifNotExists: 'boolean?',
+  },
+  describeHub: hubOnly,
+  deleteHub: hubOnly,
+  createGroup: { hub: 'text', group: 'text', ifNotExists: 'boolean?' },
+  deleteGroup: hubAndGroup,
+  listRules: {},
+  listReceivers: { hub: 'text?' },
+  kickReceiver: { id: 'integer' },
+  listCheckpoints: hubAndGroup,
+  setCheckpoint: {
+    hub: 'text',
+    group: 'text',
+    partition: 'integer',
+    sequence: 'integer',
+    offset: 'text?',
+    owner: 'text?',
+    ifMatch: 'text|null?',
+  },
+  clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer' },
+  resolvePosition: { hub: 'text', partition: 'integer', position: 'position' },
+} as const satisfies {
+  readonly [O in ControlOperation]: { readonly [K in keyof Required<ControlRequest<O>>]: FieldKind }
+}

@@ -1,0 +1,1 @@
+// Stands in for optional libraries that are never reached.

@@ -1,0 +1,146 @@
+// Builds the one executable, `build/ehub` (docs/decisions/0001): bundle, command manifest, warmed code cache, two-stage entry,
+// injected into a copy of the Node binary this runs on.
+
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const major = Number(process.versions.node.split('.')[0])
+if (major !== 24) {
+  console.error(
+    `The executable is built with Node 24, this is ${process.version}: run "npm run build" (npm ci installs it).`,
+  )
+  process.exit(1)
+}
+
+const { build } = await import('esbuild')
+const { inject } = await import('postject')
+const { makeManifest, readPackageInfo } = await import('./manifest.mjs')
+await import('./tsx-hook.mjs')
+const { commands } = await import('../src/commands/table.ts')
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+process.chdir(root)
+mkdirSync('build', { recursive: true })
+const startedAt = performance.now()
+const packageInfo = readPackageInfo()
+
+writeFileSync('build/app.js', await bundle())
+writeFileSync(
+  'build/entry.cjs',
+  readFileSync('scripts/build-entry.cjs', 'utf8').replace('${VERSION}', packageInfo.version),
+)
+warmCodeCache()
+await makeExecutable()
+console.log(`build/ehub ${packageInfo.version} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
+
+/** One CommonJS file as a function expression of (exports, require, module, __filename, __dirname), plain ASCII. */
+async function bundle() {
+  const manifest = await makeManifest(commands, packageInfo)
+  const { outputFiles } = await build({
+    stdin: {
+      contents: [
+        "export { boot } from './src/boot.ts'",
+        `export const manifest = ${JSON.stringify(manifest)}`,
+        `export const packageInfo = ${JSON.stringify(packageInfo)}`,
+      ].join('\n'),
+      resolveDir: root,
+      loader: 'ts',
+    },
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    minify: true,
+    // Names show up in stacks of bug reports.
+    keepNames: true,
+    charset: 'ascii',
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"production"', 'import.meta.url': '__filename' },
+    // Optional parts of our libraries that we never reach.
+    alias: { typescript: './scripts/build-empty.cjs', pnpapi: './scripts/build-empty.cjs' },
+    logLevel: 'error',
+  })
+  const code = outputFiles[0].text
+  // A single character above 0x7F would turn the whole source into a two-byte string.
+  const ascii = code.replace(
+    /[^\0-\x7f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return `(function (exports, require, module, __filename, __dirname) {${ascii}\n})`
+}
+
+/** Runs the hot path once and keeps what was compiled: only functions that really ran make the cache worth its size. */
+function warmCodeCache() {
+  rmSync('build/app.cache', { force: true })
+  const home = mkdtempSync(join(tmpdir(), 'ehub-build-'))
+  try {
+    const { stderr } = spawnSync(process.execPath, ['build/entry.cjs', 'list-hubs'], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: home,
+        EHUB_RUNTIME_DIR: home,
+        EHUB_BUILD_CACHE: join(root, 'build/app.cache'),
+      },
+      encoding: 'utf8',
+      timeout: 30_000,
+    })
+    // No daemon runs there: the command goes all the way to the socket and says so.
+    if (!stderr.includes('error[daemon-not-running]')) throw new Error(`the warming run failed:\n${stderr}`)
+  } finally {
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
+async function makeExecutable() {
+  const config = {
+    main: 'build/entry.cjs',
+    output: 'build/sea.blob',
+    disableExperimentalSEAWarning: true,
+    useCodeCache: true,
+    useSnapshot: false,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgvExtension: 'none',
+    assets: { 'app.js': 'build/app.js', 'app.cache': 'build/app.cache' },
+  }
+  writeFileSync('build/sea.json', JSON.stringify(config))
+  const { status, stderr } = spawnSync(process.execPath, ['--experimental-sea-config', 'build/sea.json'], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`the executable's blob could not be made:\n${stderr}`)
+  // Put together beside its place and renamed into it: somebody may be running the old one.
+  const unfinished = `build/ehub.${process.pid}`
+  copyFileSync(process.execPath, unfinished)
+  chmodSync(unfinished, 0o755)
+  await quietly(() =>
+    inject(unfinished, 'NODE_SEA_BLOB', readFileSync('build/sea.blob'), {
+      sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
+    }),
+  )
+  renameSync(unfinished, 'build/ehub')
+  rmSync('build/sea.blob')
+  rmSync('build/sea.json')
+}
+
+/** postject prints harmless lines about string offsets. */
+async function quietly(run) {
+  const { log, warn, error } = console
+  Object.assign(console, { log: () => {}, warn: () => {}, error: () => {} })
+  try {
+    await run()
+  } finally {
+    Object.assign(console, { log, warn, error })
+  }
+}

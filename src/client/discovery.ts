@@ -1,0 +1,100 @@
+// Finds the daemon to talk to: the one of a data folder, else the one started last of those that run. Reads only what the
+// daemon wrote into the runtime folder (`wire/control/places.ts`); a record of a dead process is passed over.
+
+import { readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { EhubError } from '../base/error.ts'
+import {
+  type DaemonRecord,
+  daemonKey,
+  decodeRecord,
+  type Environment,
+  type Machine,
+  newestRecordName,
+  recordPath,
+  runtimeFolder,
+} from '../wire/control/places.ts'
+
+export interface DaemonQuery {
+  readonly env: Environment
+  /** Path of a data folder; null: the daemon started last. */
+  readonly dataFolder: string | null
+}
+
+/** This machine and user, as far as places depend on them. */
+export function thisMachine(env: Environment): Machine {
+  return {
+    env,
+    homeFolder: env.HOME ?? homedir(),
+    temporaryFolder: tmpdir(),
+    userId: process.getuid?.() ?? -1,
+    platform: process.platform,
+  }
+}
+
+/** @throws EhubError `daemon-not-running` naming the command that starts one. */
+export function findDaemon(query: DaemonQuery): DaemonRecord {
+  const record = lookForDaemon(query)
+  if (record !== null) return record
+  throw query.dataFolder === null
+    ? new EhubError('daemon-not-running', 'no daemon is running', { hint: 'Start one with: ehub daemon start' })
+    : new EhubError('daemon-not-running', `no daemon is running on "${query.dataFolder}"`, {
+        hint: `Start one with: ehub daemon start --data-dir ${query.dataFolder}`,
+      })
+}
+
+/** As `findDaemon`, null when there is none. */
+export function lookForDaemon({ env, dataFolder }: DaemonQuery): DaemonRecord | null {
+  const folder = runtimeFolder(thisMachine(env))
+  if (dataFolder !== null) return readRecord(recordPath(folder, daemonKey(canonicalFolder(dataFolder))))
+  return readRecord(join(folder, newestRecordName)) ?? newestOf(folder)
+}
+
+/** Absolute, with symbolic links followed as far as the path exists. */
+export function canonicalFolder(folder: string): string {
+  const path = resolve(folder)
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return path
+    throw new EhubError('data-folder-unusable', `cannot look at "${path}"`, { cause: error })
+  }
+}
+
+// The newest daemon may have been killed while older ones still run.
+function newestOf(folder: string): DaemonRecord | null {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    // No folder, or not ours to read: no daemon of ours.
+    return null
+  }
+  return names
+    .filter((name) => /^[0-9a-f]{16}\.json$/.test(name))
+    .map((name) => readRecord(join(folder, name)))
+    .reduce((best, record) => ((record?.startedAtMs ?? -1) > (best?.startedAtMs ?? -1) ? record : best), null)
+}
+
+function readRecord(path: string): DaemonRecord | null {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch {
+    // Whatever keeps us from reading it: there is no daemon to be found there.
+    return null
+  }
+  const record = decodeRecord(text)
+  return record !== null && isAlive(record.pid) ? record : null
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
