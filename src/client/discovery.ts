@@ -2,15 +2,13 @@
 // daemon wrote into the runtime folder (`wire/control/places.ts`); a record of a dead process is passed over.
 
 import { readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { EhubError } from '../base/error.ts'
+import { type Environment, isProcessAlive, thisMachine } from '../base/machine.ts'
 import {
   type DaemonRecord,
   daemonKey,
   decodeRecord,
-  type Environment,
-  type Machine,
   newestRecordName,
   recordPath,
   runtimeFolder,
@@ -20,17 +18,6 @@ export interface DaemonQuery {
   readonly env: Environment
   /** Path of a data folder; null: the daemon started last. */
   readonly dataFolder: string | null
-}
-
-/** This machine and user, as far as places depend on them. */
-export function thisMachine(env: Environment): Machine {
-  return {
-    env,
-    homeFolder: env.HOME ?? homedir(),
-    temporaryFolder: tmpdir(),
-    userId: process.getuid?.() ?? -1,
-    platform: process.platform,
-  }
 }
 
 /** @throws EhubError `daemon-not-running` naming the command that starts one. */
@@ -86,15 +73,5 @@ function readRecord(path: string): DaemonRecord | null {
     return null
   }
   const record = decodeRecord(text)
-  return record !== null && isAlive(record.pid) ? record : null
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // EPERM: it runs, as somebody else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
+  return record !== null && isProcessAlive(record.pid) ? record : null
 }

@@ -9,17 +9,7 @@
 
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-
-export type Environment = Readonly<Record<string, string | undefined>>
-
-export interface Machine {
-  readonly env: Environment
-  readonly homeFolder: string
-  readonly temporaryFolder: string
-  /** Numeric id of the user, -1 where there is none. */
-  readonly userId: number
-  readonly platform: string
-}
+import type { Machine } from '../../base/machine.ts'
 
 /** What a daemon writes about itself, once it is ready. */
 export interface DaemonRecord {
@@ -51,6 +41,17 @@ export function defaultDataFolder({ env, homeFolder, platform }: Machine): strin
   return platform === 'darwin'
     ? join(homeFolder, 'Library', 'Application Support', 'ehub')
     : join(homeFolder, '.local', 'share', 'ehub')
+}
+
+/** `$XDG_STATE_HOME/ehub`, by default `~/.local/state/ehub`: logs. */
+export function stateFolder({ env, homeFolder }: Machine): string {
+  const { XDG_STATE_HOME: state = '' } = env
+  return state === '' ? join(homeFolder, '.local', 'state', 'ehub') : join(state, 'ehub')
+}
+
+/** Log of the background daemon with this key. */
+export function logPath(folder: string, key: string): string {
+  return join(folder, `${key}.log`)
 }
 
 /** @param dataFolder Canonical path, or for a daemon without one a text of its own. */

@@ -1,0 +1,150 @@
+// What each operation of the control API does: one broker call and its translation. Nothing is decided here.
+
+import { EhubError } from '../../../base/error.ts'
+import type {
+  CheckpointReply,
+  ControlOperation,
+  ControlReply,
+  ControlRequest,
+  HubDetailsReply,
+  HubReply,
+  PartitionReply,
+  StatusReply,
+} from '../../../wire/control/contract.ts'
+import type { Broker, Caller, Checkpoint, HubDescription, PartitionDescription } from '../../broker/broker-api.ts'
+import type { Durability } from '../../storage/storage-engine.ts'
+
+/** What the daemon as a whole knows and does; the broker knows nothing of processes. */
+export interface DaemonFacts {
+  status(): StatusReply
+  /** Begins the end, after this call has returned. `graceMs`: how long to wait for what is in flight; null: the default. */
+  shutdown(graceMs: number | null): void
+}
+
+export type ControlHandlers = {
+  readonly [O in ControlOperation]: (request: ControlRequest<O>) => ControlReply<O> | Promise<ControlReply<O>>
+}
+
+const done = {}
+
+/** @param caller The owner's: the socket's permissions are the authentication. */
+export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFacts): ControlHandlers {
+  const partitionsOf = (hub: HubDescription): PartitionDescription[] =>
+    Array.from({ length: hub.partitionCount }, (_, index) => broker.describePartition(caller, hub.name, String(index)))
+
+  return {
+    status: () => daemon.status(),
+    shutdown: ({ graceMs }) => {
+      if (graceMs !== undefined && graceMs < 0) throw new EhubError('argument-error', '"graceMs" must not be negative')
+      daemon.shutdown(graceMs ?? null)
+      return done
+    },
+    listHubs: () => ({ hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }),
+    createHub: async ({ hub, durability, ...rest }) => {
+      const made = await broker.createHub(caller, {
+        name: hub,
+        ...rest,
+        ...(durability === undefined ? {} : { durability: parseDurability(durability) }),
+      })
+      return hubReply(made, partitionsOf(made))
+    },
+    describeHub: ({ hub }): HubDetailsReply => {
+      const description = broker.describeHub(caller, hub)
+      const partitions = partitionsOf(description)
+      return {
+        ...hubReply(description, partitions),
+        partitions: partitions.map(partitionReply),
+        receivers: broker.listReceivers(caller, hub),
+      }
+    },
+    deleteHub: async ({ hub }) => {
+      await broker.deleteHub(caller, hub)
+      return done
+    },
+    createGroup: async ({ hub, group, ifNotExists }) => {
+      await broker.createGroup(caller, hub, group, ifNotExists ?? false)
+      return done
+    },
+    deleteGroup: async ({ hub, group }) => {
+      await broker.deleteGroup(caller, hub, group)
+      return done
+    },
+    listRules: () => ({ rules: broker.listRules(caller) }),
+    listReceivers: ({ hub }) => ({ receivers: broker.listReceivers(caller, hub ?? null) }),
+    kickReceiver: ({ id }) => {
+      broker.kickReceiver(caller, id)
+      return done
+    },
+    listCheckpoints: ({ hub, group }) => ({
+      checkpoints: broker.checkpoints(caller, hub, group).map(checkpointReply),
+    }),
+    setCheckpoint: async ({ hub, group, partition, offset, ...write }) =>
+      checkpointReply(
+        await broker.setCheckpoint(caller, hub, group, partition, {
+          ...write,
+          ...(offset === undefined ? {} : { offset: parseOffset(offset) }),
+        }),
+      ),
+    clearCheckpoint: async ({ hub, group, partition }) => {
+      await broker.clearCheckpoint(caller, hub, group, partition)
+      return done
+    },
+    resolvePosition: async ({ hub, partition, position }) => ({
+      sequence: await broker.resolvePosition(caller, hub, partition, position),
+    }),
+  }
+}
+
+function hubReply(hub: HubDescription, partitions: readonly PartitionDescription[]): HubReply {
+  return {
+    name: hub.name,
+    createdAtMs: hub.createdAtMs,
+    partitionCount: hub.partitionCount,
+    durability: hub.durability,
+    groups: hub.groups,
+    events: partitions.reduce((sum, partition) => sum + eventsIn(partition), 0),
+    storedBytes: partitions.reduce((sum, partition) => sum + partition.storedBytes, 0),
+  }
+}
+
+function eventsIn({ isEmpty, beginSequence, lastSequence }: PartitionDescription): number {
+  return isEmpty ? 0 : lastSequence - beginSequence + 1
+}
+
+function partitionReply(partition: PartitionDescription): PartitionReply {
+  const { beginSequence, lastSequence, lastOffset, lastEnqueuedTimeMs, isEmpty, storedBytes } = partition
+  return {
+    partition: partition.partition,
+    beginSequence,
+    lastSequence,
+    lastOffset: String(lastOffset),
+    lastEnqueuedTimeMs,
+    isEmpty,
+    storedBytes,
+  }
+}
+
+function checkpointReply({ offset, ...checkpoint }: Checkpoint): CheckpointReply {
+  return { ...checkpoint, offset: String(offset) }
+}
+
+const durabilities: ReadonlySet<string> = new Set<Durability>(['sync', 'os', 'memory'])
+
+function parseDurability(text: string): Durability {
+  if (!isDurability(text)) {
+    throw new EhubError('argument-error', `"${text}" is no durability: it is sync, os or memory`)
+  }
+  return text
+}
+
+function isDurability(text: string): text is Durability {
+  return durabilities.has(text)
+}
+
+function parseOffset(text: string): number {
+  const offset = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(offset)) {
+    throw new EhubError('argument-error', `"${text}" is no offset: a decimal number of bytes`)
+  }
+  return offset
+}
