@@ -1,6 +1,23 @@
 // Every bench, in the order they run.
 
 import type { Bench } from '../frame/context.ts'
+import { delivering } from './delivering.ts'
+import { latency } from './latency.ts'
 import { machine } from './machine.ts'
+import { idle, largeFile } from './memory.ts'
+import { curves, dirty } from './partitions.ts'
+import { batches, singles } from './publishing.ts'
+import { startUp } from './start-up.ts'
 
-export const benches: readonly Bench[] = [machine]
+export const benches: readonly Bench[] = [
+  machine,
+  singles,
+  batches,
+  delivering,
+  latency,
+  dirty,
+  curves,
+  startUp,
+  idle,
+  largeFile,
+]
