@@ -4,5 +4,17 @@
 import type { CommandTable } from '../cli/program.ts'
 
 export const commands = {
+  completion: () => import('./completion.ts'),
+  'connection-string': () => import('./connection-string.ts'),
+  'create-group': () => import('./create-group.ts'),
+  'create-hub': () => import('./create-hub.ts'),
+  'daemon:logs': () => import('./daemon/logs.ts'),
+  'daemon:status': () => import('./daemon/status.ts'),
+  'daemon:stop': () => import('./daemon/stop.ts'),
+  'delete-group': () => import('./delete-group.ts'),
+  'delete-hub': () => import('./delete-hub.ts'),
+  describe: () => import('./describe.ts'),
+  'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),
+  'list-receivers': () => import('./list-receivers.ts'),
 } as const satisfies CommandTable

@@ -1,7 +1,17 @@
 // How a daemon can be found: its record and control socket in the runtime folder (`wire/control/places.ts`). Written once it
 // is ready, taken away when it ends; what a killed daemon left behind is passed over by readers and replaced by the next.
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { EhubError } from '../base/error.ts'
 import { isProcessAlive, type Machine } from '../base/machine.ts'
@@ -97,4 +107,13 @@ function readRecord(path: string): DaemonRecord | null {
     // Another daemon may be taking it away right now.
     return null
   }
+}
+
+/**
+ * The data folder's one true path, after making it with mode 0700 when missing.
+ * @throws EhubError `data-folder-unusable`.
+ */
+export function canonicalDataFolder(folder: string, machine: Machine): string {
+  makePrivateFolder(folder, machine, '--data-dir')
+  return realpathSync(folder)
 }

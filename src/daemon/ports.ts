@@ -1,6 +1,7 @@
 // Port policy (decision D11): the AMQP port taken is an error that says who may hold it and how to move; any other default
 // port that is taken is skipped with a warning; a port somebody asked for is an error; 0 picks a free one.
 
+import { isIP } from 'node:net'
 import { EhubError } from '../base/error.ts'
 
 export interface PortChoice {
@@ -59,6 +60,18 @@ export async function openPort(
     }
     throw error
   }
+}
+
+/**
+ * The address to listen on. Names are not taken: one may stand for several addresses.
+ * @throws EhubError `config-invalid`.
+ */
+export function bindAddress(text: string): string {
+  if (text === 'localhost') return '127.0.0.1'
+  if (isIP(text) !== 0) return text
+  throw new EhubError('config-invalid', `--bind "${text}" is no IP address`, {
+    hint: 'Use 127.0.0.1 for this machine only, 0.0.0.0 for every network.',
+  })
 }
 
 const usualHolders: Readonly<Record<number, string>> = {

@@ -54,6 +54,11 @@ export function logPath(folder: string, key: string): string {
   return join(folder, `${key}.log`)
 }
 
+/** Where a background daemon's process writes when it cannot write its log any more. */
+export function crashLogPath(folder: string, key: string): string {
+  return join(folder, `${key}.crash.log`)
+}
+
 /** @param dataFolder Canonical path, or for a daemon without one a text of its own. */
 export function daemonKey(dataFolder: string): string {
   return createHash('sha256').update(dataFolder).digest('hex').slice(0, 16)
