@@ -7,7 +7,7 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benches } from './benches/all.ts'
-import { type Bench, BenchContext, pageCacheState } from './frame/context.ts'
+import { type Bench, BenchContext, pageCacheState, touchMemory } from './frame/context.ts'
 import { type BenchResult, formatBar, formatFigure, verdictOf } from './frame/result.ts'
 import { summarize } from './frame/statistics.ts'
 import { endAll } from './frame/workers.ts'
@@ -101,6 +101,8 @@ async function main(): Promise<void> {
   say(
     `${head.machine}; Node ${head.node}; nats-server ${head.nats ?? 'not installed: its bars are skipped'}; ${pageCacheState()}`,
   )
+  const touched = touchMemory(root, flags.quick ? 1e9 : 8e9, flags.quick ? 2 : 15)
+  say(`memory touched beforehand by writing and deleting ${touched.toFixed(1)} GB`)
   const outcomes: Outcome[] = []
   for (const bench of chosen) {
     if (performance.now() > deadlineMs) {

@@ -1,7 +1,7 @@
 // What a bench is and what it is given: rounds, folders of its own, a deadline, and interleaved turns.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BenchResult } from './result.ts'
 
@@ -87,6 +87,23 @@ export class BenchContext {
       // Without the tool turns are still comparable, only noisier; nothing to act on.
     }
   }
+}
+
+/**
+ * Fills page cache once and empties it again. A virtual machine gets its memory page by page when it first writes to it, at a
+ * fraction of the later speed; without this the first bench pays for that and its partners do not.
+ * @returns Gigabytes written: until `bytesMax` or `secondsMax`.
+ */
+export function touchMemory(folder: string, bytesMax: number, secondsMax: number): number {
+  const path = join(folder, 'touch.bin')
+  const file = openSync(path, 'w')
+  const chunk = Buffer.alloc(4 * 1024 * 1024, 0x61)
+  const began = performance.now()
+  let written = 0
+  while (written < bytesMax && performance.now() - began < secondsMax * 1000) written += writeSync(file, chunk)
+  closeSync(file)
+  rmSync(path)
+  return written / 1e9
 }
 
 /** The machine's page cache in a few words, for the notes beside figures that write a lot. */

@@ -1,0 +1,76 @@
+// Where the time goes: one load against ehub from its sources under `--cpu-prof`, then the functions by their own time.
+//   node_modules/.bin/node test/bench/profile.ts singles-os|singles-sync|batches-sync|delivering|connections [seconds] [--keep FILE]
+
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { publishTurn } from './benches/publishing.ts'
+import { topFunctions } from './frame/cpu-profile.ts'
+import { runLoad } from './frame/workers.ts'
+import type { ReceiverJob } from './load/amqp-receiver.ts'
+import type { LoadResult } from './load/job.ts'
+import { type Ehub, startEhub } from './subjects/ehub.ts'
+
+const bodyBytes = 1024
+
+const loads: Readonly<Record<string, (ehub: Ehub, seconds: number) => Promise<LoadResult>>> = {
+  'singles-os': (ehub, seconds) => publish(ehub, 'os', 1, 1, seconds),
+  'singles-sync': (ehub, seconds) => publish(ehub, 'sync', 1, 1, seconds),
+  'batches-sync': (ehub, seconds) => publish(ehub, 'sync', 100, 1, seconds),
+  connections: (ehub, seconds) => publish(ehub, 'sync', 1, 500, seconds),
+  delivering: async (ehub) => {
+    const fill = { connections: 1, inFlight: 5_000, warmUpMs: 0, seconds: 0, eventsMax: 700_000 }
+    await publishTurn(ehub, { addresses: ['os/Partitions/0'], batchEvents: 1, ...fill })
+    const job = {
+      port: ehub.port,
+      user: ehub.user,
+      key: ehub.key,
+      address: 'os/ConsumerGroups/$Default/Partitions/0',
+      credit: 5_000,
+      seconds: 30,
+      eventsMax: fill.eventsMax,
+    } satisfies ReceiverJob
+    let result = await runLoad<LoadResult>('load/amqp-receiver.ts', job)
+    for (let round = 0; round < 4; round++) result = await runLoad<LoadResult>('load/amqp-receiver.ts', job)
+    return result
+  },
+}
+
+async function publish(ehub: Ehub, hub: string, batchEvents: number, connections: number, seconds: number) {
+  const inFlight = batchEvents === 1 ? Math.max(50, 5_000 / connections) : 200
+  const job = { addresses: [hub], connections, batchEvents, inFlight, warmUpMs: 500, seconds, bodyBytes }
+  return (await publishTurn(ehub, job)).load
+}
+
+const [name = '', seconds = '4', , keep] = process.argv.slice(2)
+const load = loads[name]
+if (load === undefined) throw new Error(`no load "${name}"; there are ${Object.keys(loads).join(', ')}`)
+process.env['EHUB_BENCH_SUBJECT'] = 'sources'
+const folder = mkdtempSync(join(tmpdir(), 'ehub-profile-'))
+try {
+  const ehub = await startEhub({
+    folder: join(folder, 'data'),
+    hubs: [
+      { name: 'os', partitionCount: 4, durability: 'os' },
+      { name: 'sync', partitionCount: 4, durability: 'sync' },
+    ],
+    nodeFlags: ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', join(folder, 'profile')],
+  })
+  const result = await load(ehub, Number(seconds))
+  await ehub.stop()
+  const file = readdirSync(join(folder, 'profile'))[0]
+  if (file === undefined) throw new Error('no profile was written')
+  const path = join(folder, 'profile', file)
+  if (keep !== undefined) copyFileSync(path, keep)
+  const { busyShare, top } = topFunctions(path, 40)
+  process.stdout.write(
+    `${name}: ${Math.round(result.eventsPerSecond)} events/s, generator CPU ${result.cpuShare.toFixed(2)}\n`,
+  )
+  process.stdout.write(`busy ${(busyShare * 100).toFixed(0)} % of the recording; shares of the busy time:\n`)
+  for (const { name: functionName, share } of top) {
+    process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${functionName}\n`)
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+process.exit()
