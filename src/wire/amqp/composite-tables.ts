@@ -308,3 +308,41 @@ export const saslTables = {
     ],
   },
 } as const satisfies Record<string, CompositeTable>
+
+// ---------------------------------------------------------------- §3.2 message sections
+
+// Without defaults: what a producer did not say is shown, and sent on, as not said.
+
+export const headerTable = {
+  name: 'header',
+  code: 0x70,
+  fields: [
+    { name: 'durable', type: 'boolean' },
+    { name: 'priority', type: 'ubyte' },
+    /** Milliseconds. */
+    { name: 'ttl', type: 'uint' },
+    { name: 'firstAcquirer', type: 'boolean' },
+    { name: 'deliveryCount', type: 'uint' },
+  ],
+} as const satisfies CompositeTable
+
+export const propertiesTable = {
+  name: 'properties',
+  code: 0x73,
+  fields: [
+    /** ulong, uuid, binary or string; the type counts when a reply is matched with its request. */
+    { name: 'messageId', type: 'value' },
+    { name: 'userId', type: 'binary' },
+    { name: 'to', type: 'string' },
+    { name: 'subject', type: 'string' },
+    { name: 'replyTo', type: 'string' },
+    { name: 'correlationId', type: 'value' },
+    { name: 'contentType', type: 'symbol' },
+    { name: 'contentEncoding', type: 'symbol' },
+    { name: 'absoluteExpiryTime', type: 'timestamp' },
+    { name: 'creationTime', type: 'timestamp' },
+    { name: 'groupId', type: 'string' },
+    { name: 'groupSequence', type: 'uint' },
+    { name: 'replyToGroupId', type: 'string' },
+  ],
+} as const satisfies CompositeTable

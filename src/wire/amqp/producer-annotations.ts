@@ -1,0 +1,74 @@
+// What a producer says in its message annotations that concerns the broker: the partition key, and the three numbers of
+// idempotent publishing. Everything else is the application's and passes through unread.
+
+import { MapEntries } from './annotation-map.ts'
+import { decodeError, decodeValue } from './decode-value.ts'
+import { annotations } from './names.ts'
+import { safeIntegerOf, textOf } from './types.ts'
+
+const partitionKeyName = Buffer.from(annotations.partitionKey)
+const producerIdName = Buffer.from(annotations.producerId)
+const producerEpochName = Buffer.from(annotations.producerEpoch)
+const producerSequenceName = Buffer.from(annotations.producerSequenceNumber)
+
+/** Idempotent publishing: who sent a batch and the number of its first event. */
+export interface ProducerIdentity {
+  readonly producerId: bigint
+  readonly epoch: number
+  readonly sequence: number
+}
+
+/** One annotations section read; one object, filled anew by each `read`. */
+export class ProducerAnnotations {
+  partitionKey: string | null = null
+  /** The key's value with its constructor, `buffer[keyStart, keyEnd)`; both -1 when there is none. */
+  keyStart = -1
+  keyEnd = -1
+  /** All three numbers; null when one is missing. */
+  identity: ProducerIdentity | null = null
+
+  readonly #entries = new MapEntries()
+
+  clear(): void {
+    this.partitionKey = null
+    this.keyStart = -1
+    this.keyEnd = -1
+    this.identity = null
+  }
+
+  /**
+   * Walks the section `buffer[start, end)`, which begins `00 53 72`.
+   * @throws EhubError `decode-error` when it is no map of whole pairs, or one of our entries has a wrong type.
+   */
+  read(buffer: Buffer, start: number, end: number): void {
+    this.clear()
+    let producerId: bigint | null = null
+    let epoch: number | null = null
+    let sequence: number | null = null
+    const entries = this.#entries
+    entries.open(buffer, start + 3, end)
+    while (entries.next()) {
+      if (entries.isKey(partitionKeyName)) {
+        this.#readKey(buffer, entries.valueStart, entries.valueEnd)
+      } else if (entries.isKey(producerIdName)) {
+        const value = decodeValue(buffer, entries.valueStart, entries.valueEnd)
+        if (value.type === 'long' || value.type === 'ulong') producerId = value.value
+      } else if (entries.isKey(producerEpochName)) {
+        epoch = safeIntegerOf(decodeValue(buffer, entries.valueStart, entries.valueEnd))
+      } else if (entries.isKey(producerSequenceName)) {
+        sequence = safeIntegerOf(decodeValue(buffer, entries.valueStart, entries.valueEnd))
+      }
+    }
+    if (producerId !== null && epoch !== null && sequence !== null) this.identity = { producerId, epoch, sequence }
+  }
+
+  #readKey(buffer: Buffer, start: number, end: number): void {
+    // A null key is no key.
+    if (buffer[start] === 0x40) return
+    const text = textOf(decodeValue(buffer, start, end))
+    if (text === null) throw decodeError(`${annotations.partitionKey} is not a string`, start)
+    this.partitionKey = text
+    this.keyStart = start
+    this.keyEnd = end
+  }
+}
