@@ -8,7 +8,7 @@ export class ModelViolation extends Error {
   override readonly name = 'ModelViolation'
 }
 
-interface Call {
+export interface Call {
   /** Index behind its last batch. */
   readonly until: number
   state: 'pending' | 'stored' | 'unknown'
@@ -59,6 +59,8 @@ export class LogModel {
 
   stored(call: Call, end: Position): void {
     call.state = 'stored'
+    if (call.until > this.#certain && !this.#calls.includes(call))
+      this.#fail('acknowledged though an earlier call was refused')
     const earlier = this.#calls.find((other) => other.until < call.until && other.state !== 'stored')
     if (earlier !== undefined) this.#fail(`a call was acknowledged before an earlier one that is ${earlier.state}`)
     this.#certain = Math.max(this.#certain, call.until)

@@ -153,12 +153,22 @@ test('a delayed operation completes when the clock says so', async () => {
 })
 
 test('nothing completes after the disk stopped', async () => {
-  const disk = new SimDisk({ stopAfter: 2 })
+  const disk = new SimDisk()
+  disk.stopAfter = 2
   const file = await disk.open('a', 'create')
   const write = file.write([Buffer.from('data')], 0)
   await write
   assert.equal(disk.isStopped, true)
   await assert.rejects(settle(file.sync(), disk.scheduler), StuckError)
+})
+
+test('a killed process leaves the page cache, a power cut after it does not', async () => {
+  const disk = await diskWith('data', { isSynced: false, isNamed: true })
+  const after = disk.kill()
+  assert.equal(text(after, 'a'), 'data')
+  const file = await after.open('a', 'write')
+  await file.write([Buffer.from('more')], 4)
+  assert.equal(text(after.crash('all-lost'), 'a'), '')
 })
 
 test('operations of one file complete in order, files overtake each other', async () => {

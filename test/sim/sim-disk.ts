@@ -31,8 +31,6 @@ export interface SimDiskOptions {
   readonly faults?: FaultPlan
   readonly capacityBytes?: number
   readonly openFilesMax?: number
-  /** The disk stops, as at a power cut, after this many operations: nothing later completes. */
-  readonly stopAfter?: number
 }
 
 /** What a crash leaves of what was not synced. The seven of reliability §2. */
@@ -60,12 +58,14 @@ const outcomeParts: Record<CrashOutcome, [data: DataOutcome['kind'], names: Name
 export class SimDisk implements Disk {
   readonly scheduler: Scheduler
   faults: FaultPlan
-  /** Called once when `stopAfter` is reached. */
+  /** The disk stops, as at a power cut, when `operationCount` of its operations took effect: nothing later completes. */
+  stopAfter = Infinity
+  /** Called once when it stops. */
   onStop: () => void = () => undefined
   readonly #random: SimRandom
   readonly #clock: SimClock | null
   readonly #options: SimDiskOptions
-  #names: SimNames
+  readonly #names: SimNames
   #nextId = 1
   #operationCount = 0
   #traceHash = 0x811c9dc5
@@ -73,14 +73,15 @@ export class SimDisk implements Disk {
   #isLocked = false
   #openFiles = 0
 
-  constructor(options: SimDiskOptions = {}, root: SimFolder = new SimFolder(0)) {
+  constructor(options: SimDiskOptions = {}, names: SimNames = new SimNames(new SimFolder(0)), operationCount = 0) {
     this.#options = options
     this.#random = options.random ?? new SimRandom(0)
     this.scheduler = options.scheduler ?? new Scheduler(this.#random.split('scheduler'))
     this.#clock = options.clock ?? null
     this.faults = options.faults ?? noFaults
-    this.#names = new SimNames(root)
-    this.#forEachFile(root, '', (_path, node) => {
+    this.#names = names
+    this.#operationCount = operationCount
+    this.#forEachFile(names.root, '', (_path, node) => {
       this.#nextId = Math.max(this.#nextId, node.id + 1)
       this.#usedBytes += node.size
     })
@@ -103,7 +104,7 @@ export class SimDisk implements Disk {
       folder.names.set(parts.at(-1)!, node)
       folder.durable.set(parts.at(-1)!, node)
     }
-    return new SimDisk(options, root)
+    return new SimDisk(options, new SimNames(root))
   }
 
   // ------------------------------------------------------------ what tests look at
@@ -169,7 +170,14 @@ export class SimDisk implements Disk {
     const root = this.#names.crashed({ kind: names, keptBelow, random }, (node) =>
       SimFileNode.durable(node.id, node.crashed({ kind: data, keptBelow, random })),
     )
-    return new SimDisk({ random: random.split('crash'), ...options }, root)
+    return new SimDisk({ random: random.split('crash'), ...options }, new SimNames(root))
+  }
+
+  /** The process is killed and the machine goes on: the page cache is as it was. This disk is dead afterwards. */
+  kill(options: SimDiskOptions = {}): SimDisk {
+    this.stop()
+    this.#forEachFile(this.#names.root, '', (_path, node) => node.dropWaiting())
+    return new SimDisk({ random: this.#random.split('kill'), ...options }, this.#names, this.#operationCount)
   }
 
   // ------------------------------------------------------------ Disk
@@ -334,7 +342,7 @@ export class SimDisk implements Disk {
   }
 
   #stopAt(order: number): void {
-    if (order + 1 === this.#options.stopAfter) this.stop()
+    if (order + 1 >= this.stopAfter) this.stop()
   }
 
   #forEachFile(folder: SimFolder, prefix: string, visit: (path: DiskPath, node: SimFileNode) => void): void {

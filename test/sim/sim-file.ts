@@ -49,7 +49,7 @@ class Bytes {
 }
 
 export class SimFileNode {
-  readonly lane = new Lane()
+  lane = new Lane()
   /** Names the file in traces, stable over renames. */
   readonly id: number
   readonly #cache = new Bytes()
@@ -70,6 +70,11 @@ export class SimFileNode {
 
   get size(): number {
     return this.#cache.size
+  }
+
+  /** The process is gone, and with it what it had not yet handed to the kernel. */
+  dropWaiting(): void {
+    this.lane = new Lane()
   }
 
   /** What reads see, without a copy. */

@@ -1,0 +1,282 @@
+// One seed: a random life of a storage engine, judged by the models of its logs. The seed decides everything, so that it
+// can be run again; its configuration is told with every failure.
+
+import type { Durability } from '../../src/daemon/storage/storage-engine.ts'
+import { type Fault, failRandomly } from './faults.ts'
+import { crashOutcomes } from './sim-disk.ts'
+import { SimRandom } from './sim-random.ts'
+import { type OpenEngine, StorageWorld, type WorldLog } from './storage-world.ts'
+
+export interface StorageConfig {
+  readonly logs: number
+  readonly groups: number
+  readonly segmentBytes: number
+  readonly payloadBytesMax: number
+  readonly durabilities: readonly Durability[]
+  readonly steps: number
+  readonly faults: 'none' | 'rare' | 'sync' | 'full'
+  readonly capacityBytes: number
+}
+
+export interface StorageRun {
+  readonly seed: number
+  readonly config: StorageConfig
+  readonly traceHash: number
+  readonly operations: number
+  readonly restarts: number
+  readonly events: number
+  readonly failure: Error | null
+  /** The last steps before the failure. */
+  readonly steps: readonly string[]
+}
+
+export function storageConfig(random: SimRandom): StorageConfig {
+  const faults = random.pick(['none', 'none', 'none', 'rare', 'sync', 'full'] as const)
+  return {
+    logs: random.between(1, 5),
+    groups: random.between(1, 3),
+    segmentBytes: random.pick([600, 2000, 6000, 20_000]),
+    payloadBytesMax: random.pick([40, 300, 300, 1500]),
+    durabilities: random.pick([['sync'], ['sync'], ['sync'], ['sync', 'os'], ['os']] as const),
+    steps: random.between(10, 50),
+    faults,
+    capacityBytes: faults === 'full' ? random.between(60_000, 200_000) : 2 ** 40,
+  }
+}
+
+const stepsShown = 30
+
+export async function runStorageSeed(seed: number, openEngine: OpenEngine): Promise<StorageRun> {
+  const random = new SimRandom(seed)
+  const config = storageConfig(random.split('config'))
+  const life = new StorageLife(openEngine, random, config)
+  let failure: Error | null = null
+  try {
+    await life.run()
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error))
+  }
+  return {
+    seed,
+    config,
+    traceHash: life.world.traceHash,
+    operations: life.operations + life.world.disk.operationCount,
+    restarts: life.restarts,
+    events: life.events,
+    failure,
+    steps: life.steps.slice(-stepsShown),
+  }
+}
+
+class StorageLife {
+  readonly world: StorageWorld
+  readonly steps: string[] = []
+  operations = 0
+  restarts = 0
+  events = 0
+  readonly #random: SimRandom
+  readonly #config: StorageConfig
+  readonly #logs: WorldLog[] = []
+
+  constructor(openEngine: OpenEngine, random: SimRandom, config: StorageConfig) {
+    this.#random = random
+    this.#config = config
+    this.world = new StorageWorld(openEngine, random.split('world'), { capacityBytes: config.capacityBytes })
+    for (let i = 0; i < config.logs; i++) {
+      const id = { group: `ns/g${i % config.groups}`, partition: Math.floor(i / config.groups) }
+      this.#logs.push(
+        this.world.log(id, {
+          durability: config.durabilities[i % config.durabilities.length]!,
+          segmentBytes: config.segmentBytes,
+        }),
+      )
+    }
+  }
+
+  async run(): Promise<void> {
+    await this.#reopen('kill')
+    this.#setFaults()
+    for (let step = 0; step < this.#config.steps; step++) await this.#step()
+    await this.#heal()
+  }
+
+  /** Faults off, everything opened again if need be: all that was certain is there and every log takes events. */
+  async #heal(): Promise<void> {
+    this.steps.push('heal')
+    this.world.setFaults()
+    this.world.mayFail = this.#config.faults === 'full'
+    await this.world.quiesce()
+    // A lying cache is only gone with the machine.
+    await this.#restart(this.#config.faults === 'sync' ? 'all-kept' : 'kill')
+    this.world.setFaults()
+    this.world.mayFail = this.#config.faults === 'full'
+    for (const log of this.#logs) {
+      if (log.handle === null) continue
+      await this.world.verify(log)
+      if (this.#config.faults === 'full') continue
+      this.world.append(log, this.world.makeBatches(log, 1, 100))
+      await this.world.quiesce()
+      await this.world.verify(log)
+    }
+    const closed = await this.world.attempt(this.world.engine!.close())
+    if (closed.kind === 'done' && this.world.disk.openFiles !== 0) {
+      throw new Error(`${this.world.disk.openFiles} files are open after close`)
+    }
+    await this.#reopen('kill')
+    for (const log of this.#logs) if (log.handle !== null) await this.world.verify(log)
+  }
+
+  #setFaults(): void {
+    const { faults } = this.#config
+    const random = this.#random.split('faults')
+    const errors: Fault[] = [
+      { kind: 'error', code: 'EIO' },
+      { kind: 'error', code: 'ENOSPC' },
+      { kind: 'partial', code: 'ENOSPC' },
+      { kind: 'partial', code: 'EIO' },
+    ]
+    if (faults === 'rare') {
+      const rate = random.pick([0.002, 0.01, 0.05])
+      const rates = {
+        write: rate,
+        sync: rate,
+        create: rate,
+        rename: rate,
+        remove: rate,
+        syncDirectory: rate,
+        read: rate,
+      }
+      this.world.setFaults(failRandomly(random, { ...rates, truncate: rate, preallocate: rate, open: rate }, errors))
+    } else if (faults === 'sync') {
+      this.world.setFaults(failRandomly(random, { sync: random.pick([0.02, 0.1]) }, [{ kind: 'error', code: 'EIO' }]))
+    } else if (faults === 'full') {
+      this.world.mayFail = true
+    }
+  }
+
+  async #step(): Promise<void> {
+    const random = this.#random
+    const log = random.pick(this.#logs)
+    const draw = random.below(100)
+    if (this.world.engine === null || this.world.disk.isStopped) return this.#restart(this.#randomOutcome())
+    if (draw < 55) return this.#append(log)
+    if (draw < 65) return this.#read(log)
+    if (draw < 73) return this.#note('settle', () => this.world.quiesce())
+    if (draw < 78) return this.#advance()
+    if (draw < 83) return this.#trim(log)
+    if (draw < 86) return this.#find(log)
+    if (draw < 88) return this.#reopenLog(log)
+    if (draw < 89) return this.#deleteGroup(log.id.group)
+    if (draw < 91) return this.#cleanRestart()
+    if (draw < 94) return this.#restart('kill')
+    if (draw < 97) return this.#restart(this.#randomOutcome())
+    // The power goes in the middle of what comes next.
+    this.world.disk.stopAfter = this.world.disk.operationCount + random.between(1, 12)
+    this.steps.push(`power goes at operation ${this.world.disk.stopAfter}`)
+  }
+
+  async #note(what: string, run: () => Promise<unknown>): Promise<void> {
+    this.steps.push(what)
+    await run()
+  }
+
+  async #append(log: WorldLog): Promise<void> {
+    if (log.handle === null || log.isFailed) return this.#reopenLog(log)
+    // After a refusal the log goes on at its end: what was in flight has to be answered first.
+    if (log.inFlight > 0 && this.#config.faults !== 'none') await this.world.quiesce()
+    if (log.isFailed || this.world.disk.isStopped) return
+    const calls = this.#random.between(1, 3)
+    for (let i = 0; i < calls; i++) {
+      const batches = this.world.makeBatches(log, this.#random.between(1, 3), this.#config.payloadBytesMax)
+      this.steps.push(`append ${name(log)} ${batches[0]!.baseSequence} ×${batches.length}`)
+      this.events += batches.reduce((sum, batch) => sum + batch.count, 0)
+      this.world.append(log, batches)
+    }
+  }
+
+  async #read(log: WorldLog): Promise<void> {
+    if (log.handle === null) return
+    const { start, end } = log.handle
+    const from = this.#random.between(Math.max(0, start.sequence - 1), end.sequence + 1)
+    const maxBytes = this.#random.pick([1, 500, 5000])
+    await this.#note(`read ${name(log)} ${from}`, () => this.world.read(log, from, maxBytes))
+  }
+
+  async #advance(): Promise<void> {
+    const ms = this.#random.pick([1, 10, 100, 1000, 60_000])
+    if (this.#random.chance(0.2)) this.world.clock.jumpWall(this.#random.pick([-3_600_000, -1000, 1000, 3_600_000]))
+    this.steps.push(`advance ${ms}`)
+    this.world.clock.advance(ms)
+    await this.world.quiesce()
+  }
+
+  async #trim(log: WorldLog): Promise<void> {
+    if (log.handle === null || log.isFailed) return
+    const { start, end } = log.handle
+    const to = this.#random.between(start.sequence, end.sequence + 1)
+    await this.#note(`trim ${name(log)} ${to}`, () => this.world.trim(log, to))
+  }
+
+  async #find(log: WorldLog): Promise<void> {
+    if (log.handle === null || log.inFlight > 0) return
+    const { start, end } = log.handle
+    const timeMs = this.world.clock.now() - this.#random.pick([-100, 0, 1, 50, 5000])
+    this.steps.push(`find ${name(log)} ${timeMs}`)
+    const outcome = await this.world.attempt(log.handle.findByTime(timeMs))
+    if (outcome.kind === 'done') log.model.checkFindByTime(timeMs, outcome.value, start.sequence, end.sequence)
+  }
+
+  async #reopenLog(log: WorldLog): Promise<void> {
+    this.steps.push(`reopen ${name(log)}`)
+    if (this.world.engine === null) return
+    const closed = await this.world.closeLog(log)
+    if (closed.kind === 'stopped') return
+    const opened = await this.world.openLog(log, false)
+    if (opened.kind === 'failed') this.steps.push(`  failed: ${opened.error.message}`)
+  }
+
+  async #deleteGroup(group: string): Promise<void> {
+    if (this.world.engine === null) return
+    await this.world.quiesce()
+    if (this.world.disk.isStopped) return
+    await this.#note(`delete ${group}`, () => this.world.deleteGroup(group))
+  }
+
+  async #cleanRestart(): Promise<void> {
+    this.steps.push('close')
+    const closed = await this.world.attempt(this.world.engine!.close())
+    await this.#restart(closed.kind === 'done' ? 'all-lost' : this.#randomOutcome(), closed.kind === 'done')
+  }
+
+  #randomOutcome() {
+    return this.#random.pick([...crashOutcomes, 'random-sectors', 'random-sectors', 'in-order'] as const)
+  }
+
+  /** @param isClean Everything was made durable before. */
+  async #restart(outcome: Parameters<StorageWorld['restart']>[0], isClean = false): Promise<void> {
+    this.steps.push(`restart ${outcome}`)
+    this.operations += this.world.disk.operationCount
+    this.restarts++
+    this.world.restart(outcome)
+    await this.#reopen(outcome, isClean)
+  }
+
+  /** Opens engine and logs; now and then the power goes in the middle of recovery. */
+  async #reopen(outcome: Parameters<StorageWorld['restart']>[0], isClean = false): Promise<void> {
+    if (this.restarts > 0 && this.#random.chance(0.15)) {
+      this.world.disk.stopAfter = this.world.disk.operationCount + this.#random.between(1, 30)
+      this.steps.push(`power goes in recovery at ${this.world.disk.stopAfter}`)
+    }
+    // Recovery itself runs without faults here; the sweep of every operation covers those.
+    const opened = await this.world.open()
+    const isPowerCut = outcome !== 'kill' && !isClean
+    if (opened.kind === 'stopped') return this.#restart(isPowerCut ? this.#randomOutcome() : outcome, false)
+    for (const log of this.#logs) {
+      const handle = this.world.engine === null ? null : await this.world.openLog(log, isPowerCut)
+      if (handle?.kind === 'stopped') return this.#restart(isPowerCut ? this.#randomOutcome() : outcome, false)
+    }
+    this.#setFaults()
+  }
+}
+
+const name = (log: WorldLog) => `${log.id.group}/${log.id.partition}`
