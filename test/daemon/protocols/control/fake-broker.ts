@@ -1,0 +1,84 @@
+// The least of a broker that the control API can be served from: one hub, calls written down.
+
+import { EhubError } from '../../../../src/base/error.ts'
+import type { Broker, Caller, HubDescription } from '../../../../src/daemon/broker/broker-api.ts'
+
+export const owner: Caller = {
+  name: 'owner',
+  namespace: '',
+  can: () => true,
+  whenRightsLapse: () => ({ stop: () => undefined }),
+  close: () => undefined,
+}
+
+export interface FakeBroker {
+  readonly broker: Broker
+  readonly calls: unknown[][]
+}
+
+export function fakeBroker(): FakeBroker {
+  const calls: unknown[][] = []
+  const hub: HubDescription = {
+    name: 'orders',
+    id: 'h1',
+    createdAtMs: 1000,
+    partitionCount: 2,
+    durability: 'sync',
+    groups: ['$Default'],
+  }
+  const find = (name: string): HubDescription => {
+    if (name !== 'orders') throw new EhubError('hub-not-found', `no hub "${name}"`, { hint: 'did you mean "orders"?' })
+    return hub
+  }
+  const broker: Partial<Broker> = {
+    ownerCaller: () => owner,
+    listHubs: () => [hub],
+    describeHub: (_, name) => find(name),
+    describePartition: (_, hub, partition) => ({
+      hub,
+      partition: Number(partition),
+      beginSequence: 0,
+      lastSequence: partition === '0' ? 9 : -1,
+      lastOffset: partition === '0' ? 4096 : -1,
+      lastEnqueuedTimeMs: partition === '0' ? 2000 : null,
+      isEmpty: partition !== '0',
+      storedBytes: partition === '0' ? 5000 : 0,
+    }),
+    listReceivers: () => [],
+    listRules: () => [
+      { name: 'RootManageSharedAccessKey', rights: ['manage'], primaryKey: 'a2V5', secondaryKey: 'a2V5Mg==' },
+    ],
+    createHub: async (_, command) => {
+      calls.push(['createHub', command])
+      return { ...hub, name: command.name }
+    },
+    deleteHub: async (_, name) => {
+      calls.push(['deleteHub', find(name).name])
+    },
+    createGroup: async (_, name, group, ifNotExists) => {
+      calls.push(['createGroup', name, group, ifNotExists])
+    },
+    setCheckpoint: async (_, name, group, partition, write) => {
+      calls.push(['setCheckpoint', name, group, partition, write])
+      return {
+        hub: name,
+        group,
+        partition,
+        sequence: write.sequence,
+        offset: write.offset ?? 0,
+        enqueuedTimeMs: null,
+        owner: write.owner ?? null,
+        updatedAtMs: 3000,
+        etag: 'e1',
+      }
+    },
+    resolvePosition: async (_, name, partition, position) => {
+      calls.push(['resolvePosition', name, partition, position])
+      return 7
+    },
+    kickReceiver: () => {
+      throw new TypeError('a bug')
+    },
+  }
+  return { broker: broker as Broker, calls }
+}
