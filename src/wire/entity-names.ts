@@ -55,9 +55,12 @@ export function checkEntityName(kind: NamedEntity, name: string): void {
   })
 }
 
-/** Names that differ only in case are the same entity: maps are keyed by this. */
+/**
+ * Names that differ only in the case of ASCII letters are the same entity: maps are keyed by this. Other letters are left as
+ * they are, since some (the Kelvin sign) turn into ASCII ones and would find an entity of another name.
+ */
 export function entityKey(name: string): string {
-  return name.toLowerCase()
+  return /^[\x20-\x7e]*$/.test(name) ? name.toLowerCase() : name
 }
 
 export function isDefaultGroup(name: string): boolean {

@@ -79,6 +79,7 @@ test('the refusal says what the name is, shows control characters escaped, and w
 
 test('names are the same whatever their case', () => {
   assert.equal(entityKey('Orders'), entityKey('oRDERS'))
+  assert.notEqual(entityKey('\u212aelvin'), 'kelvin')
   assert.equal(isDefaultGroup('$DEFAULT'), true)
   assert.equal(isDefaultGroup('default'), false)
 })

@@ -1,0 +1,126 @@
+// Checkpoints of consumer groups: what the group handled last, per partition, kept in `$state` with compare-and-set. Reading and
+// writing them is a consumer's work and needs `listen` on the group.
+
+import { EhubError } from '../../base/error.ts'
+import type { Batch } from '../storage/storage-engine.ts'
+import type { Caller, Checkpoint, CheckpointWrite } from './broker-api.ts'
+import { checkRight } from './callers.ts'
+import { clearCheckpoint, etagOf, groupNamed, hubNamed, setCheckpoint } from './commands.ts'
+import { partitionNotFound } from './error-texts.ts'
+import { positionOfEvent } from './event-positions.ts'
+import type { OpenHubs } from './open-hubs.ts'
+import type { Partition } from './partition.ts'
+import { groupPath } from './paths.ts'
+import { outOfRange } from './positions.ts'
+import type { CheckpointState, GroupState, HubState } from './state.ts'
+import type { StateJournal } from './state-journal.ts'
+
+const ownerLengthMax = 256
+
+interface Event {
+  readonly offset: number
+  readonly timeMs: number | null
+}
+
+export class Checkpoints {
+  readonly #journal: StateJournal
+  readonly #hubs: OpenHubs
+
+  constructor(journal: StateJournal, hubs: OpenHubs) {
+    this.#journal = journal
+    this.#hubs = hubs
+  }
+
+  /** In order of partition. */
+  list(caller: Caller, hubName: string, groupName: string): readonly Checkpoint[] {
+    const { hub, group } = this.#find(caller, hubName, groupName)
+    return [...group.checkpoints]
+      .sort(([one], [other]) => one - other)
+      .map(([partition, checkpoint]) => described(hub, group, partition, checkpoint))
+  }
+
+  async set(
+    caller: Caller,
+    hubName: string,
+    groupName: string,
+    partitionIndex: number,
+    write: CheckpointWrite,
+  ): Promise<Checkpoint> {
+    const { hub, group } = this.#find(caller, hubName, groupName)
+    const partition = this.#partition(hub, partitionIndex)
+    checkWrite(write, partition)
+    const event = await locate(partition, write.sequence, write.offset)
+    const stored = await this.#journal.run(
+      setCheckpoint({
+        hub: hub.number,
+        hubName: hub.name,
+        group: group.name,
+        partition: partitionIndex,
+        sequence: write.sequence,
+        offset: write.offset ?? event.offset,
+        enqueuedTimeMs: event.timeMs,
+        owner: write.owner ?? null,
+        ifMatch: write.ifMatch,
+      }),
+    )
+    return described(hub, group, partitionIndex, stored)
+  }
+
+  async clear(caller: Caller, hubName: string, groupName: string, partition: number): Promise<void> {
+    const { hub, group } = this.#find(caller, hubName, groupName)
+    this.#partition(hub, partition)
+    await this.#journal.run(clearCheckpoint({ hub: hub.number, hubName: hub.name, group: group.name, partition }))
+  }
+
+  #find(caller: Caller, hubName: string, groupName: string): { hub: HubState; group: GroupState } {
+    checkRight(caller, 'listen', groupPath(hubName, groupName))
+    const hub = hubNamed(this.#journal.state, caller.namespace, hubName)
+    return { hub, group: groupNamed(hub, groupName) }
+  }
+
+  #partition(hub: HubState, index: number): Partition {
+    const partition = this.#hubs.get(hub).partitions[index]
+    if (partition === undefined) throw partitionNotFound(hub.name, index, hub.partitionCount)
+    return partition
+  }
+}
+
+/** `sequence` -1 stands before the first event: nothing handled yet. */
+function checkWrite({ sequence, offset, owner }: CheckpointWrite, { log }: Partition): void {
+  if (!Number.isSafeInteger(sequence) || sequence < -1) {
+    throw new EhubError('argument-error', `${sequence} is no sequence number: it must be an integer of -1 or more`)
+  }
+  if (offset !== undefined && (!Number.isSafeInteger(offset) || offset < -1)) {
+    throw new EhubError('argument-error', `${offset} is no offset: it must be an integer of -1 or more`)
+  }
+  if (owner !== undefined && owner.length > ownerLengthMax) {
+    throw new EhubError('argument-error', `an owner has at most ${ownerLengthMax} characters, not ${owner.length}`)
+  }
+  const lastSequence = log.end.sequence - 1
+  if (sequence > lastSequence) throw outOfRange('sequence number', sequence, lastSequence)
+}
+
+/** Offset and time of an event; without a read from disk when the offset is given. */
+async function locate({ log, appender }: Partition, sequence: number, offset?: number): Promise<Event> {
+  if (sequence === -1) return { offset: -1, timeMs: null }
+  // Trimmed: a reader that goes on behind it starts at the earliest.
+  if (sequence < log.start.sequence) return { offset: log.start.offset - 1, timeMs: null }
+  const last = appender.lastStored()
+  if (sequence === last.sequence) return last
+  const cached = log.readCached(sequence, 1)
+  if (cached === null && offset !== undefined) return { offset, timeMs: null }
+  const [batch] = cached ?? (await log.read(sequence, 1))
+  return batch === undefined ? { offset: log.start.offset - 1, timeMs: null } : eventOf(batch, sequence)
+}
+
+function eventOf(batch: Batch, sequence: number): Event {
+  const { baseOffset, baseSequence, encoding, payload, enqueuedTimeMs: timeMs } = batch
+  if (encoding !== 'amqp') return { offset: baseOffset, timeMs }
+  return { offset: baseOffset + positionOfEvent(payload, sequence - baseSequence), timeMs }
+}
+
+function described(hub: HubState, group: GroupState, partition: number, checkpoint: CheckpointState): Checkpoint {
+  const { sequence, offset, enqueuedTimeMs, owner, updatedAtMs } = checkpoint
+  const etag = etagOf(checkpoint)
+  return { hub: hub.name, group: group.name, partition, sequence, offset, enqueuedTimeMs, owner, updatedAtMs, etag }
+}

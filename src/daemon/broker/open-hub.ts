@@ -1,0 +1,65 @@
+// One hub at run time: its open partitions, the round robin over them, and who publishes to it.
+
+import type { EhubError } from '../../base/error.ts'
+import { assert } from '../../base/assert.ts'
+import { partitionNotFound } from './error-texts.ts'
+import type { Congestion } from './in-flight.ts'
+import type { Partition } from './partition.ts'
+import { PartitionChooser } from './partition-chooser.ts'
+import type { PartitionPublisher } from './publisher.ts'
+
+export class OpenHub {
+  readonly number: number
+  readonly name: string
+  readonly partitions: readonly Partition[]
+  readonly #congestion: Congestion
+  readonly #chooser: PartitionChooser
+  readonly #publishers = new Set<PartitionPublisher>()
+  readonly #isUsable = (index: number): boolean => this.partition(index).appender.isWritable
+
+  constructor(number: number, name: string, partitions: readonly Partition[], congestion: Congestion) {
+    this.number = number
+    this.name = name
+    this.partitions = partitions
+    this.#congestion = congestion
+    this.#chooser = new PartitionChooser(partitions.length)
+  }
+
+  /** Every partition takes publications: who has no partition of its own may have to write to any. */
+  get isWritable(): boolean {
+    return this.#congestion.partitions === 0
+  }
+
+  /** By its index, which must exist. */
+  partition(index: number): Partition {
+    const partition = this.partitions[index]
+    assert(partition !== undefined, 'a chosen partition exists')
+    return partition
+  }
+
+  /**
+   * By its id as a client writes it: `0`, `1`, … without leading zeros.
+   * @throws EhubError `partition-not-found`.
+   */
+  partitionOfText(text: string): Partition {
+    const partition = /^(?:0|[1-9][0-9]{0,3})$/.test(text) ? this.partitions[Number(text)] : undefined
+    if (partition === undefined) throw partitionNotFound(this.name, text, this.partitions.length)
+    return partition
+  }
+
+  choose(turn: number, bytes: number, count: number): number {
+    return this.#chooser.choose(turn, bytes, count, this.#isUsable)
+  }
+
+  addPublisher(publisher: PartitionPublisher): void {
+    this.#publishers.add(publisher)
+  }
+
+  removePublisher(publisher: PartitionPublisher): void {
+    this.#publishers.delete(publisher)
+  }
+
+  detachPublishers(reason: EhubError): void {
+    for (const publisher of [...this.#publishers]) publisher.detach(reason)
+  }
+}

@@ -1,0 +1,82 @@
+// One partition at run time: its log, its appender, and what it says about itself.
+
+import { isEhubError } from '../../base/error.ts'
+import type { Log } from '../../base/log.ts'
+import type { LogConfig, PartitionLog, StorageEngine } from '../storage/storage-engine.ts'
+import type { PartitionDescription } from './broker-api.ts'
+import { positionOfEvent } from './event-positions.ts'
+import type { Congestion } from './in-flight.ts'
+import { type AppenderContext, type LastEvent, PartitionAppender } from './partition-appender.ts'
+import type { LogEnds } from './positions.ts'
+
+export class Partition {
+  readonly index: number
+  readonly log: PartitionLog
+  readonly appender: PartitionAppender
+
+  constructor(log: PartitionLog, appender: PartitionAppender) {
+    this.index = log.id.partition
+    this.log = log
+    this.appender = appender
+  }
+
+  ends(): LogEnds {
+    return { start: this.log.start, end: this.log.end, last: this.appender.lastStored() }
+  }
+
+  describe(hub: string): PartitionDescription {
+    const { start, end, last } = this.ends()
+    return {
+      hub,
+      partition: this.index,
+      beginSequence: start.sequence,
+      lastSequence: end.sequence - 1,
+      lastOffset: last.offset,
+      lastEnqueuedTimeMs: last.timeMs,
+      isEmpty: start.sequence === end.sequence,
+      storedBytes: this.log.statistics().storedBytes,
+    }
+  }
+}
+
+export interface OpenPartition {
+  readonly engine: StorageEngine
+  readonly folder: string
+  readonly index: number
+  /** Name of the hub, for errors. */
+  readonly hub: string
+  readonly config: LogConfig
+  readonly context: AppenderContext
+  readonly congestion: Congestion
+  readonly lines: Log
+}
+
+export async function openPartition(input: OpenPartition): Promise<Partition> {
+  const { engine, folder, index, hub, config, context, congestion, lines } = input
+  const log = await engine.openLog({ group: folder, partition: index }, config)
+  const label = `partition ${index} of hub "${hub}"`
+  const last = await lastEventOf(log, label, lines)
+  return new Partition(log, new PartitionAppender({ log, last, label, context, congestion }))
+}
+
+async function lastEventOf(log: PartitionLog, label: string, lines: Log): Promise<LastEvent> {
+  const { start, end, lastEnqueuedTimeMs: timeMs } = log
+  const sequence = end.sequence - 1
+  // With nothing left to read, the byte before the end stands for the last event: no reader can tell the difference, since every
+  // offset ever given out is at most this one. -1 on a partition never used.
+  const beforeEnd: LastEvent = { sequence, offset: end.offset - 1, timeMs }
+  if (start.sequence === end.sequence) return beforeEnd
+  try {
+    const batch = (await log.read(sequence, 1)).at(0)
+    if (batch === undefined || batch.encoding !== 'amqp') return beforeEnd
+    return {
+      sequence,
+      offset: batch.baseOffset + positionOfEvent(batch.payload, sequence - batch.baseSequence),
+      timeMs,
+    }
+  } catch (error) {
+    if (!isEhubError(error, 'storage-corrupt')) throw error
+    lines.warn(`the last event of ${label} cannot be read`, { error })
+    return beforeEnd
+  }
+}

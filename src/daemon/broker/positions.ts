@@ -1,0 +1,90 @@
+// Where a reader begins. Pure: what can be said from the log's ends alone is answered at once, the rest is named as a search.
+//
+//      start            last   end            events are numbered start..last, `end` is the next to be assigned
+//   ···  |e|e|e| ... |e|e|  |                 before start: trimmed; begins at start
+//                        ^beyond last: refused; exactly last and exclusive: waits for what comes
+//
+// Boundaries: as the live tests of the official JS SDK assert them. `> last` replays nothing, `>= last` exactly one event;
+// times compare in whole milliseconds and `> t` leaves out what was stored at exactly t.
+
+import { EhubError } from '../../base/error.ts'
+import type { PartitionLog, Position } from '../storage/storage-engine.ts'
+import type { StartPosition } from './broker-api.ts'
+import { indexOfPosition } from './event-positions.ts'
+import type { LastEvent } from './partition-appender.ts'
+
+export interface LogEnds {
+  readonly start: Position
+  readonly end: Position
+  readonly last: LastEvent
+}
+
+export type Placement =
+  | { readonly kind: 'at'; readonly sequence: number }
+  /** The first event enqueued at or after `timeMs`, or what is enqueued from now on. */
+  | { readonly kind: 'by-time'; readonly timeMs: number }
+  | { readonly kind: 'by-offset'; readonly offset: number; readonly isInclusive: boolean }
+
+/**
+ * @throws EhubError `position-out-of-range` beyond the last event, in the service's words; `argument-error` for what is no
+ *   integer.
+ */
+export function placePosition(position: StartPosition, { start, end, last }: LogEnds): Placement {
+  switch (position.kind) {
+    case 'beginning':
+      return at(start.sequence)
+    case 'end':
+      return at(position.isInclusive ? Math.max(start.sequence, end.sequence - 1) : end.sequence)
+    case 'sequence': {
+      const sequence = integer(position.sequence, 'sequence number')
+      const lastSequence = end.sequence - 1
+      if (sequence > lastSequence) {
+        throw outOfRange('sequence number', sequence, lastSequence)
+      }
+      return at(Math.max(start.sequence, position.isInclusive ? sequence : sequence + 1))
+    }
+    case 'offset': {
+      const offset = integer(position.offset, 'offset')
+      if (offset > last.offset) throw outOfRange('offset', offset, last.offset)
+      if (offset === last.offset && !position.isInclusive) return at(end.sequence)
+      if (offset < start.offset) return at(start.sequence)
+      return { kind: 'by-offset', offset, isInclusive: position.isInclusive }
+    }
+    case 'time': {
+      const timeMs = integer(position.timeMs, 'enqueued time') + (position.isInclusive ? 0 : 1)
+      if (last.timeMs === null || timeMs > last.timeMs) return at(end.sequence)
+      return { kind: 'by-time', timeMs }
+    }
+  }
+}
+
+/** Answers a placement that needs the log itself. Storage's errors pass through. */
+export async function searchPlacement(log: PartitionLog, placement: Placement): Promise<number> {
+  if (placement.kind === 'at') return placement.sequence
+  if (placement.kind === 'by-time') return log.findByTime(placement.timeMs)
+  const { offset, isInclusive } = placement
+  const baseSequence = await log.findByOffset(offset)
+  if (baseSequence >= log.end.sequence) return log.end.sequence
+  const [batch] = await log.read(Math.max(baseSequence, log.start.sequence), 1)
+  if (batch === undefined || batch.encoding !== 'amqp') return baseSequence
+  // Behind the batch's last event this is the base of the next batch.
+  const index = indexOfPosition(batch.payload, batch.count, offset - batch.baseOffset, isInclusive)
+  return Math.max(log.start.sequence, batch.baseSequence + index)
+}
+
+function at(sequence: number): Placement {
+  return { kind: 'at', sequence }
+}
+
+function integer(value: number, what: string): number {
+  if (!Number.isSafeInteger(value))
+    throw new EhubError('argument-error', `${value} is no ${what}: it must be an integer`)
+  return value
+}
+
+export function outOfRange(what: string, asked: number, last: number): EhubError {
+  return new EhubError(
+    'position-out-of-range',
+    `The supplied ${what} '${asked}' is invalid. The last ${what} in the system is '${last}'`,
+  )
+}

@@ -1,0 +1,155 @@
+// Records of `$state`: the only durable form of everything that is not an event. A batch of encoding `state` holds `count`
+// records, one after the other:
+//
+//   +----------------+--------+-----------+----------------------+
+//   | length u32 LE  | code u8| version u8| JSON object, UTF-8   |     length = bytes of the JSON object
+//   +----------------+--------+-----------+----------------------+
+//
+// Codes and fields are the table below; a code or field is never reused with another meaning. A layout that gains or loses a
+// field gets the next version. What we do not know was written by a newer program: we refuse to start rather than forget it.
+
+import { EhubError } from '../../base/error.ts'
+import type { Durability } from '../storage/storage-engine.ts'
+import type { Right } from './broker-api.ts'
+
+/** One kind of field: accepts a decoded JSON value or not. */
+type Field<T> = (value: unknown) => value is T
+
+const text: Field<string> = (value): value is string => typeof value === 'string'
+const count: Field<number> = (value): value is number => Number.isSafeInteger(value)
+const textOrNull: Field<string | null> = (value): value is string | null => value === null || text(value)
+const countOrNull: Field<number | null> = (value): value is number | null => value === null || count(value)
+const durability: Field<Durability> = (value): value is Durability =>
+  value === 'sync' || value === 'os' || value === 'memory'
+const right = (value: unknown): value is Right => value === 'send' || value === 'listen' || value === 'manage'
+const rights: Field<readonly Right[]> = (value): value is readonly Right[] =>
+  Array.isArray(value) && value.every((item) => right(item))
+
+const layouts = {
+  /**
+   * Everything before is forgotten; the records that follow in the same append hold the whole state. The two counters never
+   * go back, so that folders and etags are not used twice.
+   */
+  'snapshot-begun': { code: 1, version: 1, fields: { lastNumber: count, lastRevision: count } },
+  'namespace-created': { code: 2, version: 1, fields: { number: count, name: text, createdAtMs: count } },
+  'rule-set': {
+    code: 3,
+    version: 1,
+    fields: { namespace: count, name: text, rights, primaryKey: text, secondaryKey: text },
+  },
+  'hub-created': {
+    code: 4,
+    version: 1,
+    fields: { number: count, namespace: count, name: text, partitionCount: count, durability, createdAtMs: count },
+  },
+  /** The hub is gone for everybody; its logs are still to be removed. */
+  'hub-deleted': { code: 5, version: 1, fields: { number: count } },
+  /** The logs of a deleted hub are gone. */
+  'hub-removed': { code: 6, version: 1, fields: { number: count } },
+  /** A deleted hub whose logs are still to be removed; only in snapshots. */
+  'hub-removing': { code: 7, version: 1, fields: { number: count, folder: text } },
+  'group-created': { code: 8, version: 1, fields: { hub: count, name: text, createdAtMs: count } },
+  'group-deleted': { code: 9, version: 1, fields: { hub: count, name: text } },
+  'checkpoint-set': {
+    code: 10,
+    version: 1,
+    fields: {
+      hub: count,
+      group: text,
+      partition: count,
+      sequence: count,
+      offset: count,
+      enqueuedTimeMs: countOrNull,
+      owner: textOrNull,
+      updatedAtMs: count,
+      revision: count,
+    },
+  },
+  'checkpoint-cleared': { code: 11, version: 1, fields: { hub: count, group: text, partition: count } },
+} as const satisfies Record<
+  string,
+  { readonly code: number; readonly version: number; readonly fields: Readonly<Record<string, Field<unknown>>> }
+>
+
+type Layouts = typeof layouts
+export type StateRecordKind = keyof Layouts
+type FieldsOf<K extends StateRecordKind> = {
+  readonly [F in keyof Layouts[K]['fields']]: Layouts[K]['fields'][F] extends Field<infer T> ? T : never
+}
+export type StateRecordOf<K extends StateRecordKind> = { readonly kind: K } & FieldsOf<K>
+export type StateRecord = { [K in StateRecordKind]: StateRecordOf<K> }[StateRecordKind]
+
+const headerBytes = 6
+const kinds = Object.keys(layouts) as StateRecordKind[]
+const kindByCode = new Map<number, StateRecordKind>(kinds.map((kind) => [layouts[kind].code, kind]))
+
+/** One record in bytes. */
+export function encodeStateRecord(record: StateRecord): Buffer {
+  const { kind, ...fields } = record
+  const layout = layouts[kind]
+  const body = JSON.stringify(fields)
+  const length = Buffer.byteLength(body)
+  const bytes = Buffer.allocUnsafe(headerBytes + length)
+  bytes.writeUInt32LE(length, 0)
+  bytes.writeUInt8(layout.code, 4)
+  bytes.writeUInt8(layout.version, 5)
+  bytes.write(body, headerBytes, 'utf8')
+  return bytes
+}
+
+/**
+ * The records of one batch, in order.
+ * @param expectedCount The batch's count: anything else in the payload is damage.
+ * @throws EhubError `storage-corrupt`, or `data-folder-newer` for a code or version we do not know.
+ */
+export function decodeStateRecords(payload: Buffer, expectedCount: number): StateRecord[] {
+  const records: StateRecord[] = []
+  let at = 0
+  while (at < payload.length) {
+    if (payload.length - at < headerBytes) throw damaged(at, 'a record header is cut short')
+    const length = payload.readUInt32LE(at)
+    const code = payload.readUInt8(at + 4)
+    const version = payload.readUInt8(at + 5)
+    const bodyAt = at + headerBytes
+    if (length > payload.length - bodyAt) throw damaged(at, `a record of ${length} bytes is cut short`)
+    records.push(decodeRecord(code, version, payload.toString('utf8', bodyAt, bodyAt + length), at))
+    at = bodyAt + length
+  }
+  if (records.length !== expectedCount) {
+    throw damaged(at, `${records.length} records where the envelope counts ${expectedCount}`)
+  }
+  return records
+}
+
+function decodeRecord(code: number, version: number, body: string, at: number): StateRecord {
+  const kind = kindByCode.get(code)
+  if (kind === undefined || version > layouts[kind].version) {
+    throw new EhubError('data-folder-newer', `the state log holds a record of code ${code}, version ${version}`, {
+      hint: 'the data folder was written by a newer ehub: use that one, or a copy of the folder from before',
+    })
+  }
+  const value = parseObject(body)
+  if (version !== layouts[kind].version || value === null) throw damaged(at, `a record of kind ${kind} is not readable`)
+  const fields: Readonly<Record<string, Field<unknown>>> = layouts[kind].fields
+  const names = Object.keys(fields)
+  const isWhole =
+    Object.keys(value).length === names.length &&
+    names.every((name) => Object.hasOwn(value, name) && fields[name]?.(value[name]) === true)
+  if (!isWhole) throw damaged(at, `a record of kind ${kind} has other fields than it should`)
+  // Checked against the table just above: every field is there, of its type, and no other.
+  return { kind, ...value } as unknown as StateRecord
+}
+
+function parseObject(body: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
+
+function damaged(at: number, what: string): EhubError {
+  return new EhubError('storage-corrupt', `the state log is damaged at byte ${at} of a batch: ${what}`)
+}

@@ -1,0 +1,69 @@
+// What the broker keeps: the sum of the records of `$state`. Only `apply.ts` changes it. Maps are keyed by `entityKey` of the
+// names, since names that differ in case are the same entity; values keep the names as they were given.
+
+import type { Durability } from '../storage/storage-engine.ts'
+import type { AuthorizationRule } from './broker-api.ts'
+
+export interface CheckpointState {
+  readonly sequence: number
+  readonly offset: number
+  readonly enqueuedTimeMs: number | null
+  readonly owner: string | null
+  readonly updatedAtMs: number
+  /** From one counter for all checkpoints, so that an etag never comes back. */
+  readonly revision: number
+}
+
+export interface GroupState {
+  readonly name: string
+  readonly createdAtMs: number
+  readonly checkpoints: Map<number, CheckpointState>
+}
+
+export interface HubState {
+  readonly number: number
+  /** Group of its logs in the engine: made of numbers, never of names. */
+  readonly folder: string
+  readonly namespace: NamespaceState
+  readonly name: string
+  readonly partitionCount: number
+  readonly durability: Durability
+  readonly createdAtMs: number
+  readonly groups: Map<string, GroupState>
+}
+
+export interface NamespaceState {
+  readonly number: number
+  readonly name: string
+  readonly createdAtMs: number
+  readonly hubs: Map<string, HubState>
+  readonly rules: Map<string, AuthorizationRule>
+}
+
+export interface BrokerState {
+  readonly namespaces: Map<string, NamespaceState>
+  readonly namespacesByNumber: Map<number, NamespaceState>
+  readonly hubsByNumber: Map<number, HubState>
+  /** Folders of deleted hubs whose logs are still to be removed, by the hub's number. */
+  readonly removing: Map<number, string>
+  /** Highest number ever given to a namespace or hub. */
+  lastNumber: number
+  /** Highest revision ever given to a checkpoint. */
+  lastRevision: number
+}
+
+export function emptyState(): BrokerState {
+  return {
+    namespaces: new Map(),
+    namespacesByNumber: new Map(),
+    hubsByNumber: new Map(),
+    removing: new Map(),
+    lastNumber: 0,
+    lastRevision: 0,
+  }
+}
+
+/** Group of a hub's logs: `ns1/h2`. */
+export function hubFolder(namespaceNumber: number, hubNumber: number): string {
+  return `ns${namespaceNumber}/h${hubNumber}`
+}
