@@ -137,6 +137,18 @@ export class LogModel {
     }
   }
 
+  /** Throws when this is not a batch that was appended where it says it stands. */
+  checkBatch(batch: Batch): void {
+    const expected = this.#batches[this.#indexOf(batch.baseSequence)]
+    if (expected === undefined) this.#fail(`a batch at ${batch.baseSequence}, which nobody appended`)
+    this.#compare(batch, expected)
+  }
+
+  /** Batches that must be readable: certain, and not below the start. */
+  get expectedBatches(): readonly Batch[] {
+    return this.#batches.slice(0, this.#certain).filter((batch) => endOf(batch) > this.#trimCompleted)
+  }
+
   checkFindByTime(timeMs: number, found: number, start: number, end: number): void {
     const first = this.#batches.find((batch) => endOf(batch) > start && batch.enqueuedTimeMs >= timeMs)
     const expected = first === undefined ? end : Math.min(Math.max(first.baseSequence, start), end)
