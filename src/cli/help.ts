@@ -5,6 +5,10 @@ import { CommandHelp, Help, type Interfaces } from '@oclif/core'
 type Sections = ReturnType<CommandHelp['sections']>
 
 class EhubCommandHelp extends CommandHelp {
+  protected override defaultUsage(): string {
+    return `${super.defaultUsage()} [FLAGS]`
+  }
+
   protected override sections(): Sections {
     const sections = super.sections()
     const examples = sections.filter((section) => section.header === 'EXAMPLES')
