@@ -151,7 +151,7 @@ export class AmqpClient {
     sender.on('accepted', (context) => settle(context, null))
     sender.on('rejected', (context) => settle(context, rejection(context, address)))
     sender.on('released', (context) => settle(context, new EhubError('server-busy', `${address} gave the events back`)))
-    await this.#attached(detached, sender, 'sender_open', () => sender.target !== null)
+    await this.#attached(detached, sender, 'sender_open', () => isThere(sender.target))
     return {
       messageBytesMax: sender.max_message_size > 0 ? Number(sender.max_message_size) : 1_048_576,
       send: (message, format, onSettled) => {
@@ -187,7 +187,7 @@ export class AmqpClient {
       if (ids.remoteChannel !== null) this.#tap.remove(ids.remoteChannel)
     })
     const ids = { remoteChannel: null as number | null }
-    await this.#attached(detached, receiver, 'receiver_open', () => receiver.source !== null)
+    await this.#attached(detached, receiver, 'receiver_open', () => isThere(receiver.source))
     const { local, remote } = sessionState(session)
     ids.remoteChannel = remote.channel
     const reader = new DeliveryReader({
@@ -251,7 +251,10 @@ export class AmqpClient {
   async #start(stream: Duplex): Promise<void> {
     const connection = this.#connection
     const opened = new Promise<void>((resolve, reject) => {
-      connection.once('connection_open', () => resolve())
+      connection.once('connection_open', () => {
+        quietIdle(connection)
+        resolve()
+      })
       this.onLost(reject)
     })
     const onFault = (context: { readonly error?: unknown }) => this.#lose(faultOf(context.error))
@@ -279,7 +282,6 @@ export class AmqpClient {
       this.#lose(new EhubError('connect-failed', `nothing heard from the peer for ${idleTimeoutMs * 2} ms`))
       this.#shim.destroy()
     })
-    quietIdle(connection)
   }
 
   async #openNode(node: string): Promise<AmqpRequestNode> {
@@ -296,8 +298,8 @@ export class AmqpClient {
       requests.fail(error)
     })
     receiver.on('message', (context) => requests.onReply(context.message))
-    const isIn = this.#attached(detachedIn, receiver, 'receiver_open', () => receiver.source !== null)
-    await Promise.all([isIn, this.#attached(detachedOut, sender, 'sender_open', () => sender.target !== null)])
+    const isIn = this.#attached(detachedIn, receiver, 'receiver_open', () => isThere(receiver.source))
+    await Promise.all([isIn, this.#attached(detachedOut, sender, 'sender_open', () => isThere(sender.target))])
     return requests
   }
 
@@ -343,6 +345,9 @@ export class AmqpClient {
   }
 }
 
+/** A composite has its fields in `value`; a null terminus is nothing, or rhea's null with nothing in `value`. */
+const isThere = (terminus: unknown): boolean => Array.isArray((terminus as { readonly value?: unknown } | null)?.value)
+
 // What rhea keeps but its types do not say; the version is pinned and test/client/amqp-client.test.ts watches it.
 interface SessionState {
   readonly local: { readonly channel: number }
@@ -357,8 +362,11 @@ const linkState = (link: Receiver): LinkState => link as unknown as LinkState
 
 /** rhea sees only the frames we pass on, so it cannot judge silence: `SocketShim.watchIdle` does. */
 function quietIdle(connection: Connection): void {
-  const state = connection as unknown as { local: { open: { idle_time_out?: number } }; heartbeat_in?: NodeJS.Timeout }
-  delete state.local.open.idle_time_out
-  clearTimeout(state.heartbeat_in)
-  delete state.heartbeat_in
+  const state = connection as unknown as {
+    local: { open: { idle_time_out: number | undefined } }
+    heartbeat_in: unknown
+  }
+  state.local.open.idle_time_out = undefined
+  clearTimeout(state.heartbeat_in as NodeJS.Timeout | undefined)
+  state.heartbeat_in = undefined
 }

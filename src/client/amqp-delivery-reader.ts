@@ -4,9 +4,14 @@
 //   credit    outstanding = granted - received; the owner grants as its consumer takes
 //   window    never the limit: memory is bounded by credit and by pausing the stream (AMQP 1.0 §2.5.6)
 
-import { ByteWriter } from '../base/byte-writer.ts'
-import { writeFrame } from '../wire/amqp/frame.ts'
 import { decodePerformative } from '../wire/amqp/performatives.ts'
+import {
+  dispositionFrameBytes,
+  flowFrameBytesMax,
+  TransferFields,
+  writeDisposition,
+  writeFlow,
+} from '../wire/amqp/transfer.ts'
 import type { ChannelTap } from './frame-tap.ts'
 
 export interface DeliveryReaderOptions {
@@ -38,7 +43,9 @@ export class DeliveryReader implements ChannelTap {
   #unsettledFirst: number | null = null
   #unsettledLast = 0
   #deliveryId = 0
+  #isSettled = false
   #isAborted = false
+  readonly #transfer = new TransferFields()
 
   constructor(options: DeliveryReaderOptions) {
     this.#options = options
@@ -57,25 +64,21 @@ export class DeliveryReader implements ChannelTap {
   }
 
   onTransfer(buffer: Buffer, start: number, end: number, isShared: boolean): void {
-    const transfer = decodePerformative(buffer, start, end)
-    if (transfer.kind !== 'transfer') return
+    const transfer = this.#transfer
+    transfer.read(buffer, start, end)
     this.#nextIncomingId = (this.#nextIncomingId + 1) >>> 0
-    if (transfer.deliveryId !== null) this.#deliveryId = transfer.deliveryId
+    // Continuations need not repeat what the first frame said (AMQP 1.0 §2.7.5).
+    if (transfer.deliveryId >= 0) this.#deliveryId = transfer.deliveryId
+    if (transfer.settled === 1) this.#isSettled = true
     if (transfer.aborted) this.#isAborted = true
-    const payloadStart = end - transfer.payload.length
-    if (this.#parts.length === 0 && !transfer.more && !isShared) {
-      this.#endDelivery(transfer.settled === true)
-      if (this.#isAborted) this.#isAborted = false
-      else this.#options.onMessage(buffer, payloadStart, end)
-      return
-    }
-    this.#parts.push(isShared ? Buffer.from(transfer.payload) : transfer.payload)
-    if (transfer.more) return
-    const message = this.#parts.length === 1 ? (this.#parts[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#parts)
+    const isWhole = this.#parts.length === 0 && !transfer.more
+    if (isWhole && !isShared) return this.#endDelivery(buffer, transfer.payloadStart, end)
+    const payload = buffer.subarray(transfer.payloadStart, end)
+    this.#parts.push(isShared ? Buffer.from(payload) : payload)
+    if (transfer.more && !transfer.aborted) return
+    const message = isWhole ? (this.#parts[0] ?? payload) : Buffer.concat(this.#parts)
     this.#parts = []
-    this.#endDelivery(transfer.settled === true)
-    if (this.#isAborted) this.#isAborted = false
-    else this.#options.onMessage(message, 0, message.length)
+    this.#endDelivery(message, 0, message.length)
   }
 
   onFlow(buffer: Buffer, start: number, end: number): void {
@@ -88,44 +91,51 @@ export class DeliveryReader implements ChannelTap {
     this.#options.onReadEnd()
   }
 
-  #endDelivery(isSettled: boolean): void {
+  #endDelivery(buffer: Buffer, start: number, end: number): void {
+    const isAborted = this.#isAborted
+    if (!this.#isSettled && !isAborted) {
+      this.#unsettledFirst ??= this.#deliveryId
+      this.#unsettledLast = this.#deliveryId
+    }
     this.#deliveryCount = (this.#deliveryCount + 1) >>> 0
     this.#credit = Math.max(0, this.#credit - 1)
-    if (isSettled) return
-    this.#unsettledFirst ??= this.#deliveryId
-    this.#unsettledLast = this.#deliveryId
+    this.#isSettled = false
+    this.#isAborted = false
+    if (!isAborted) this.#options.onMessage(buffer, start, end)
   }
 
   /** Event Hubs settles what it sends; a generic peer may leave it to us. */
   #settle(): void {
     if (this.#unsettledFirst === null) return
-    const { localChannel, write } = this.#options
-    const writer = new ByteWriter()
-    writeFrame(writer, localChannel, {
-      kind: 'disposition',
-      role: 'receiver',
-      first: this.#unsettledFirst,
-      last: this.#unsettledLast,
-      settled: true,
-      state: { kind: 'accepted' },
-    })
+    const frame = Buffer.alloc(dispositionFrameBytes)
+    const accepted = 0x24
+    writeDisposition(
+      frame,
+      0,
+      this.#options.localChannel,
+      'receiver',
+      this.#unsettledFirst,
+      this.#unsettledLast,
+      accepted,
+    )
     this.#unsettledFirst = null
-    write(writer.takeCopy())
+    this.#options.write(frame)
   }
 
   #writeFlow(): void {
-    const { localChannel, localHandle, write } = this.#options
-    const writer = new ByteWriter()
-    writeFrame(writer, localChannel, {
-      kind: 'flow',
+    const frame = Buffer.alloc(flowFrameBytesMax)
+    const frameEnd = writeFlow(frame, 0, this.#options.localChannel, {
       nextIncomingId: this.#nextIncomingId,
       incomingWindow: windowTransfers,
       nextOutgoingId: 0,
       outgoingWindow: windowTransfers,
-      handle: localHandle,
+      handle: this.#options.localHandle,
       deliveryCount: this.#deliveryCount,
       linkCredit: this.#credit,
+      available: -1,
+      drain: false,
+      echo: false,
     })
-    write(writer.takeCopy())
+    this.#options.write(frame.subarray(0, frameEnd))
   }
 }

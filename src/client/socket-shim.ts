@@ -20,7 +20,8 @@ export class SocketShim {
       this.#hasHeard = true
     })
     stream.on('error', (error) => this.#handlers.get('error')?.(error))
-    stream.on('end', () => this.#handlers.get('end')?.())
+    // Also after `destroy`: rhea stops its timers on this, which would keep the process alive.
+    for (const event of ['end', 'close']) stream.on(event, () => this.#handlers.get('end')?.())
   }
 
   /** What rhea calls in place of `net.connect`. */
