@@ -6,6 +6,8 @@ export interface AmqpLimits {
   readonly saslFrameBytesMax: number
   /** Announced in `open`, as the service does; frames above it are refused from their header, before buffering. */
   readonly frameBytesMax: number
+  /** Frames of ours are no larger, whatever the peer takes: bounds the buffers they are encoded in. */
+  readonly sentFrameBytesMax: number
   /** Announced in `open`: highest channel number. */
   readonly channelMax: number
   /** Announced in `begin`: highest link handle of a session. */
@@ -62,6 +64,7 @@ export interface AmqpLimits {
 export const defaultLimits: AmqpLimits = {
   saslFrameBytesMax: 4096,
   frameBytesMax: 65536,
+  sentFrameBytesMax: 65536,
   channelMax: 4999,
   handleMax: 255,
   linksMax: 5000,

@@ -41,6 +41,7 @@ export class Output {
   readonly #pool: OutputPool
   #held: Buffer[] = []
   #hasSent = false
+  #isBlocked = false
 
   constructor(transport: Transport, pool: OutputPool) {
     this.#transport = transport
@@ -49,7 +50,7 @@ export class Output {
 
   /** The peer does not keep up: no events now, only what the protocol needs. */
   get isBlocked(): boolean {
-    return this.#held.length > 0 || this.#transport.pendingBytes > blockedBytes
+    return this.#isBlocked
   }
 
   /** Bytes encoded or written that the kernel has not taken yet. */
@@ -83,11 +84,13 @@ export class Output {
     const transport = this.#transport
     if (length <= copiedBytesMax) {
       transport.write(Buffer.from(this.chunk.subarray(0, length)))
+      this.#isBlocked ||= transport.pendingBytes > blockedBytes
       return
     }
     const chunk = this.chunk
     transport.write(chunk.subarray(0, length))
     if (transport.pendingBytes > 0) {
+      this.#isBlocked = true
       this.#held.push(chunk)
       this.chunk = none
     }
@@ -102,6 +105,7 @@ export class Output {
 
   /** The transport has sent everything: buffers held for it are free again. */
   released(): void {
+    this.#isBlocked = false
     if (this.#held.length === 0) return
     for (const chunk of this.#held) this.#pool.give(chunk)
     this.#held = []

@@ -10,6 +10,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import type { EhubError } from '../../../base/error.ts'
 import { type Random, uuid } from '../../../base/random.ts'
+import { conditions } from '../../../wire/amqp/names.ts'
 import { projectError } from '../../../wire/errors.ts'
 import type { Right } from '../../broker/broker-api.ts'
 
@@ -49,8 +50,11 @@ export class Refusals {
     this.#container = container
   }
 
-  of(error: EhubError, place: Place = {}): Refusal {
-    const condition = projectError(error.code).amqp
+  /** @param scope What ends: a connection's end is forced, a link is detached by force. */
+  of(error: EhubError, place: Place = {}, scope: 'connection' | 'link' = 'connection'): Refusal {
+    const projected = projectError(error.code).amqp
+    const condition =
+      scope === 'link' && projected === conditions.connectionForced ? conditions.detachForced : projected
     const sentence = printable(this.#sentence(error, place))
     const trailer = place.hub === undefined || error.code === 'unauthorized' ? this.gateway() : this.#broker(place)
     return { condition, description: `${sentence.replace(/[.\s]+$/, '')}. ${trailer}` }

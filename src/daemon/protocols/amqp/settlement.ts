@@ -90,6 +90,12 @@ export class Settlement {
     this.#runs = waiting
   }
 
+  /** Forgets everything: there is nobody to tell any more. */
+  clear(): void {
+    this.#runs = []
+    this.#isDue = false
+  }
+
   #settle(): void {
     this.#isDue = true
     this.#onSettled()

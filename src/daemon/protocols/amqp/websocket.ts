@@ -84,6 +84,8 @@ export function acceptWebSockets(server: Server, accept: (transport: Transport) 
   })
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!isServicePath(request.url ?? '')) {
+      // The peer may be gone already; there is nobody left to tell.
+      socket.on('error', () => socket.destroy())
       socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
       return
     }
