@@ -1,5 +1,6 @@
 // An open file of a simulated disk: checks, faults and the room on the disk; the bytes are `SimFileNode`'s.
 
+import { assert } from '../../src/base/assert.ts'
 import { DiskError, type DiskFile, type DiskPath, type OpenMode } from '../../src/daemon/storage/disk.ts'
 import type { Fault, OperationKind } from './faults.ts'
 import type { Lane } from './scheduler.ts'
@@ -36,6 +37,8 @@ export class SimFile implements DiskFile {
   readonly #node: SimFileNode
   readonly #mode: OpenMode
   #isClosed = false
+  /** Asynchronous changes in flight. */
+  #changes = 0
 
   constructor(disk: DiskAccess, node: SimFileNode, path: DiskPath, mode: OpenMode) {
     this.#disk = disk
@@ -77,6 +80,8 @@ export class SimFile implements DiskFile {
 
   writeSync(chunks: readonly Uint8Array[], at: number): void {
     this.#checkOpen()
+    // As the real disk: its asynchronous changes run on other threads.
+    assert(this.#changes === 0, 'a synchronous write comes when no other change of the file is in flight')
     this.#disk.runSync(
       'write',
       this.path,
@@ -128,17 +133,23 @@ export class SimFile implements DiskFile {
   #run<T>(
     kind: OperationKind,
     effect: (order: number) => T,
-    failed?: (order: number, fault: Fault) => void,
+    failed: (order: number, fault: Fault) => void = () => undefined,
   ): Promise<T> {
+    const isChange = kind === 'write' || kind === 'preallocate' || kind === 'truncate'
+    if (isChange) this.#changes++
     return this.#disk.run(
       kind,
       this.path,
       this.#node.lane,
       (order) => {
+        if (isChange) this.#changes--
         this.#checkOpen()
         return effect(order)
       },
-      failed,
+      (order, fault) => {
+        if (isChange) this.#changes--
+        failed(order, fault)
+      },
     )
   }
 
