@@ -62,11 +62,20 @@ test('random outcomes lose, keep and tear sectors independently', async () => {
 test('a sync makes durable what was written before its call, not what came later', async () => {
   const disk = await diskWith('', { isSynced: true, isNamed: true })
   const file = await disk.open('a', 'write')
-  const first = file.write([Buffer.from('first')], 0)
+  await file.write([Buffer.from('first')], 0)
   const sync = file.sync()
   file.writeSync([Buffer.from('second')], 100)
-  await Promise.all([first, sync])
+  await sync
   assert.equal(text(disk.crash('all-lost'), 'a'), 'first')
+})
+
+test('a synchronous write beside one in flight is a bug, as on the real disk', async () => {
+  const disk = new SimDisk()
+  const file = await disk.open('a', 'create')
+  const write = file.write([Buffer.from('first')], 0)
+  assert.throws(() => file.writeSync([Buffer.from('second')], 100), /no other change/)
+  await write
+  file.writeSync([Buffer.from('second')], 100)
 })
 
 test('after a failed sync a second one succeeds, yet the bytes are gone', async () => {
