@@ -7,11 +7,10 @@
 // A batch-wide annotations section counts for its whole batch, so a publication with another one begins a new batch.
 
 import { assert } from '../../base/assert.ts'
-import { EhubError } from '../../base/error.ts'
+import type { EhubError } from '../../base/error.ts'
 import type { Batch } from '../storage/storage-engine.ts'
 import type { PublishGroup } from './broker-api.ts'
 import type { BufferPool } from './buffer-pool.ts'
-import { afterEvent, leadingAnnotationsLength } from './event-positions.ts'
 
 /** Bytes of a group at which it is handed over at once. A single larger publication makes a group of its own. */
 export const groupBytesMax = 1024 * 1024
@@ -66,12 +65,11 @@ export class AppendGroup implements PublishGroup {
   }
 
   /**
-   * Copies a publication in; returns the offset of its first event. The caller has checked the limits.
-   * @throws EhubError `decode-error` when the payload is anything else than `count` whole data sections; nothing is copied.
+   * Copies a publication in; returns the offset of its first event. The caller has checked the limits and the payload.
+   * @param annotations Bytes of the shared annotations in front of the events.
+   * @param lastPosition Position of the last event.
    */
-  add(payload: Buffer, count: number): number {
-    const annotations = leadingAnnotationsLength(payload)
-    const lastInPayload = lastEventPosition(payload, annotations, count)
+  add(payload: Buffer, count: number, annotations: number, lastPosition: number): number {
     let skip = 0
     if (this.#batchCount > 0) {
       if (this.length - this.#batchAt + payload.length > batchBytesMax || !this.#hasAnnotations(payload, annotations)) {
@@ -86,7 +84,7 @@ export class AppendGroup implements PublishGroup {
     this.length = after
     this.#batchCount += count
     const base = this.#batchOffset + at - this.#batchAt - skip
-    this.#lastOffset = base + lastInPayload
+    this.#lastOffset = base + lastPosition
     return base + annotations
   }
 
@@ -126,6 +124,7 @@ export class AppendGroup implements PublishGroup {
   }
 
   #cut(): void {
+    assert(this.#batchCount > 0, 'a batch holds events')
     const payload = this.#buffer.subarray(this.#batchAt, this.length)
     this.#batches.push({
       baseSequence: this.#batchSequence,
@@ -155,21 +154,4 @@ export class AppendGroup implements PublishGroup {
     this.#pool.give(this.#buffer)
     this.#buffer = larger
   }
-}
-
-/** Position of the last of `count` data sections, which must fill the payload from `at` to its end. */
-function lastEventPosition(payload: Buffer, at: number, count: number): number {
-  let last = at
-  let next = at
-  for (let left = count; left > 0; left -= 1) {
-    last = next
-    next = afterEvent(payload, last)
-  }
-  if (next !== payload.length || count < 1) {
-    throw new EhubError(
-      'decode-error',
-      `a publication of ${count} events has ${payload.length - next} bytes behind them`,
-    )
-  }
-  return last
 }

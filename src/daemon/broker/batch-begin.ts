@@ -2,7 +2,7 @@
 // know the sequence number beforehand. Numbers and offsets of the events stay what they are.
 
 import type { Batch } from '../storage/storage-engine.ts'
-import { leadingAnnotationsLength, positionOfEvent } from './event-positions.ts'
+import { positionOfEvent, sharedAnnotationsLength } from './event-positions.ts'
 
 /** `batch` without the events below `sequence`, which must be one of its own; the same batch when it begins there. */
 export function beginBatchAt(batch: Batch, sequence: number): Batch {
@@ -10,7 +10,7 @@ export function beginBatchAt(batch: Batch, sequence: number): Batch {
   if (skipped <= 0 || batch.encoding !== 'amqp') return batch
   const { payload } = batch
   const at = positionOfEvent(payload, skipped)
-  const annotations = leadingAnnotationsLength(payload)
+  const annotations = sharedAnnotationsLength(payload)
   const rest = payload.subarray(at)
   return {
     ...batch,

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts'
 import { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import { PayloadReader } from '../../wire/amqp/batch-payload.ts'
 import { entityKey } from '../../wire/entity-names.ts'
 import type { Durability, StorageEngine } from '../storage/storage-engine.ts'
 import type * as api from './broker-api.ts'
@@ -110,6 +111,7 @@ class EventBroker implements api.Broker {
       context: {
         clock,
         pool: new BufferPool(inFlightBytesMax),
+        reader: new PayloadReader(),
         inFlight: this.#inFlight,
         partitionBytesMax: options.partitionInFlightBytesMax ?? 8 * mib,
         becameDirty: (appender) => this.#turns.becameDirty(appender),

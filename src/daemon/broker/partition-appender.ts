@@ -9,24 +9,21 @@
 
 import type { Clock } from '../../base/clock.ts'
 import { EhubError, isEhubError } from '../../base/error.ts'
+import type { PayloadReader } from '../../wire/amqp/batch-payload.ts'
 import type { PartitionLog } from '../storage/storage-engine.ts'
 import { AppendGroup, groupBytesMax } from './append-group.ts'
 import type { Receipt } from './broker-api.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import { lastEventPosition } from './event-positions.ts'
+import { type Flight, Flights, type LastEvent } from './flights.ts'
 import type { Congestion, InFlight } from './in-flight.ts'
-
-/** The newest event stored. */
-export interface LastEvent {
-  /** -1 when nothing was ever stored. */
-  readonly sequence: number
-  readonly offset: number
-  readonly timeMs: number | null
-}
 
 /** What the appenders of a broker share. */
 export interface AppenderContext {
   readonly clock: Clock
   readonly pool: BufferPool
+  /** Reads payloads while they are copied; one call at a time. */
+  readonly reader: PayloadReader
   readonly inFlight: InFlight
   /** Bytes in flight to one partition at which its publishers pause. */
   readonly partitionBytesMax: number
@@ -45,11 +42,6 @@ export interface AppenderInput {
   readonly congestion: Congestion
 }
 
-interface Flight {
-  readonly group: AppendGroup
-  readonly last: LastEvent
-}
-
 export class PartitionAppender {
   readonly #log: PartitionLog
   readonly #context: AppenderContext
@@ -57,12 +49,11 @@ export class PartitionAppender {
   #isCongested = false
   readonly #label: string
   #open: AppendGroup | null = null
-  #flights: Flight[] = []
+  readonly #flights: Flights
   #inFlightBytes = 0
   #nextSequence: number
   #nextOffset: number
   #lastTimeMs: number
-  #lastStored: LastEvent
   /** Why the newest append failed, until numbering is in step with the log again. */
   #failure: EhubError | null = null
   #bytesHint = 0
@@ -72,7 +63,7 @@ export class PartitionAppender {
     this.#context = context
     this.#congestion = congestion
     this.#label = label
-    this.#lastStored = last
+    this.#flights = new Flights(last)
     this.#nextSequence = log.end.sequence
     this.#nextOffset = log.end.offset
     this.#lastTimeMs = log.lastEnqueuedTimeMs ?? 0
@@ -82,19 +73,9 @@ export class PartitionAppender {
     return this.#inFlightBytes < this.#context.partitionBytesMax && this.#failure === null
   }
 
-  /** Something is open or in flight. */
-  get isBusy(): boolean {
-    return this.#open !== null || this.#flights.length > 0
-  }
-
   /** The newest event readers can see, in step with the log's end also while an append is about to settle. */
   lastStored(): LastEvent {
-    const lastSequence = this.#log.end.sequence - 1
-    for (const { last } of this.#flights) {
-      if (last.sequence > lastSequence) break
-      this.#lastStored = last
-    }
-    return this.#lastStored
+    return this.#flights.lastStored(this.#log.end.sequence)
   }
 
   /**
@@ -102,16 +83,18 @@ export class PartitionAppender {
    * @throws EhubError `server-busy` above the marks and while a failed append is being got over, `decode-error`.
    */
   append(payload: Buffer, count: number): Receipt {
-    const { inFlight, partitionBytesMax } = this.#context
+    const { inFlight, partitionBytesMax, reader } = this.#context
     if (this.#failure !== null) throw this.#busy('is getting over a failed write', this.#failure)
     if (this.#inFlightBytes >= 2 * partitionBytesMax || inFlight.isExhausted) {
       throw this.#busy('has too many bytes in flight')
     }
+    const lastPosition = lastEventPosition(reader, payload, count)
+    const annotations = Math.max(0, reader.annotationsEnd)
     if (this.#open !== null && this.#open.length + payload.length > groupBytesMax) this.flush()
     const group = this.#open ?? this.#begin(payload.length)
     const sequence = group.nextSequence
     const before = group.length
-    const offset = group.add(payload, count)
+    const offset = group.add(payload, count, annotations, lastPosition)
     const bytes = group.length - before
     this.#inFlightBytes += bytes
     inFlight.bytes += bytes
@@ -128,10 +111,10 @@ export class PartitionAppender {
     this.#nextOffset = group.nextOffset
     this.#bytesHint = group.length * 4 < group.bufferBytes ? 0 : group.bufferBytes
     const last = { sequence: this.#nextSequence - 1, offset: group.lastOffset, timeMs: group.enqueuedTimeMs }
-    this.#flights.push({ group, last })
+    const flight = this.#flights.add(group, last)
     this.#log.append(group.close()).then(
-      () => this.#settle(group, 'stored'),
-      (error: unknown) => this.#fail(group, error),
+      () => this.#settle(flight, 'stored'),
+      (error: unknown) => this.#fail(flight, error),
     )
   }
 
@@ -147,15 +130,14 @@ export class PartitionAppender {
     return group
   }
 
-  #settle(group: AppendGroup, outcome: 'stored' | EhubError): void {
+  #settle(flight: Flight, outcome: 'stored' | EhubError): void {
     if (outcome === 'stored') this.lastStored()
-    const index = this.#flights.findIndex((flight) => flight.group === group)
-    this.#flights.splice(index, 1)
-    if (this.#failure !== null && this.#flights.length === 0) this.#resume()
-    this.#release(group, outcome)
+    this.#flights.land(flight)
+    if (this.#failure !== null && this.#flights.isEmpty) this.#resume()
+    this.#release(flight.group, outcome)
   }
 
-  #fail(group: AppendGroup, error: unknown): void {
+  #fail(flight: Flight, error: unknown): void {
     const failure = isEhubError(error)
       ? error
       : new EhubError('internal-error', `an event of ${this.#label} could not be stored`, { cause: error })
@@ -163,7 +145,7 @@ export class PartitionAppender {
     // What is open was numbered behind the failed one and never reached the log.
     const open = this.#open
     this.#open = null
-    this.#settle(group, failure)
+    this.#settle(flight, failure)
     if (open !== null) this.#release(open, failure)
     if (!isEhubError(error)) throw error
   }

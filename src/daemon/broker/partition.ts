@@ -5,8 +5,9 @@ import type { Log } from '../../base/log.ts'
 import type { LogConfig, PartitionLog, StorageEngine } from '../storage/storage-engine.ts'
 import type { PartitionDescription } from './broker-api.ts'
 import { positionOfEvent } from './event-positions.ts'
+import type { LastEvent } from './flights.ts'
 import type { Congestion } from './in-flight.ts'
-import { type AppenderContext, type LastEvent, PartitionAppender } from './partition-appender.ts'
+import { type AppenderContext, PartitionAppender } from './partition-appender.ts'
 import type { LogEnds } from './positions.ts'
 
 export class Partition {

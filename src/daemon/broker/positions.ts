@@ -11,7 +11,7 @@ import { EhubError } from '../../base/error.ts'
 import type { PartitionLog, Position } from '../storage/storage-engine.ts'
 import type { StartPosition } from './broker-api.ts'
 import { indexOfPosition } from './event-positions.ts'
-import type { LastEvent } from './partition-appender.ts'
+import type { LastEvent } from './flights.ts'
 
 export interface LogEnds {
   readonly start: Position
@@ -68,7 +68,7 @@ export async function searchPlacement(log: PartitionLog, placement: Placement): 
   const [batch] = await log.read(Math.max(baseSequence, log.start.sequence), 1)
   if (batch === undefined || batch.encoding !== 'amqp') return baseSequence
   // Behind the batch's last event this is the base of the next batch.
-  const index = indexOfPosition(batch.payload, batch.count, offset - batch.baseOffset, isInclusive)
+  const index = indexOfPosition(batch.payload, offset - batch.baseOffset, isInclusive)
   return Math.max(log.start.sequence, batch.baseSequence + index)
 }
 
