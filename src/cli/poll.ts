@@ -1,6 +1,7 @@
 // Waits for something outside of this process that tells nobody when it happens.
 
 import { type Clock, delay } from '../base/clock.ts'
+import { keepProcess } from '../base/keep-process.ts'
 
 const pollMs = 20
 
@@ -11,9 +12,8 @@ export async function pollUntil(
   limitMs: number,
 ): Promise<boolean> {
   const startedAt = clock.monotonicMs()
-  // The clock's timers do not keep a process; this wait is all it does.
-  const keeper = new MessageChannel()
-  keeper.port1.ref()
+  // This wait is all the process does.
+  const hold = keepProcess()
   try {
     while (!(await isTrue())) {
       if (clock.monotonicMs() - startedAt >= limitMs) return false
@@ -21,6 +21,6 @@ export async function pollUntil(
     }
     return true
   } finally {
-    keeper.port1.close()
+    hold.release()
   }
 }

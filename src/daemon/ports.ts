@@ -36,7 +36,7 @@ export async function openPort(
   try {
     return { port: await listen(choice.port) }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    const code = systemCode(error)
     if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
       throw new EhubError('config-invalid', `"${host}" is no address of this machine`, {
         hint: 'Choose another with --bind.',
@@ -72,6 +72,12 @@ export function bindAddress(text: string): string {
   throw new EhubError('config-invalid', `--bind "${text}" is no IP address`, {
     hint: 'Use 127.0.0.1 for this machine only, 0.0.0.0 for every network.',
   })
+}
+
+// A server may have put its own words around the system's error.
+function systemCode(error: unknown): unknown {
+  if (error instanceof EhubError) return systemCode(error.cause)
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 const usualHolders: Readonly<Record<number, string>> = {
