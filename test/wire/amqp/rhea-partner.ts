@@ -52,8 +52,16 @@ export function rheaRead(bytes: Buffer): RheaTyped {
 
 export function rheaWrite(value: RheaTyped): Buffer {
   const writer = new types.Writer()
-  writer.write(value)
+  writer.write(withRawElements(value))
   return Buffer.from(writer.toBuffer())
+}
+
+/** rhea reads the elements of an array as typed values and writes them as raw ones. */
+function withRawElements(value: RheaTyped): RheaTyped {
+  if (!Array.isArray(value.value)) return value
+  const items = value.value as RheaTyped[]
+  const inner = value.type.name.startsWith('Array') ? items.map((item) => item.value) : items.map(withRawElements)
+  return Object.assign(Object.create(Object.getPrototypeOf(value) as object) as RheaTyped, value, { value: inner })
 }
 
 export const rheaFrames = frames
