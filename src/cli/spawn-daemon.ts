@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { isSea } from 'node:sea'
-import { type Clock, type Timer } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { EhubError, errorCodes, type EhubErrorCode } from '../base/error.ts'
 import type { StatusReply } from '../wire/control/contract.ts'
 import type { ReadyMessage } from '../wire/control/ready-message.ts'
@@ -12,21 +12,27 @@ import type { ReadyMessage } from '../wire/control/ready-message.ts'
 export interface SpawnOptions {
   /** Words after `daemon run --background`. */
   readonly argv: readonly string[]
+  /** Folder it is started in: relative paths among the words are relative to it. */
+  readonly folder: string
   /** Takes what the process writes when it cannot log any more. */
   readonly crashLog: string
   readonly clock: Clock
   readonly timeoutMs: number
 }
 
+/** Recovery after a crash is part of a start. */
+export const startTimeoutMs = 30_000
+
 /**
  * Resolves to the daemon's state once it is ready.
  * @throws EhubError what the daemon failed with, `timeout`, or `internal-error` with the end of what it wrote.
  */
-export async function spawnDaemon({ argv, crashLog, clock, timeoutMs }: SpawnOptions): Promise<StatusReply> {
+export async function spawnDaemon({ argv, folder, crashLog, clock, timeoutMs }: SpawnOptions): Promise<StatusReply> {
   mkdirSync(dirname(crashLog), { recursive: true, mode: 0o700 })
   const output = openSync(crashLog, 'w', 0o600)
   const program = isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
   const child = spawn(process.execPath, [...program, 'daemon', 'run', '--background', ...argv], {
+    cwd: folder,
     detached: true,
     stdio: ['ignore', output, output, 'ipc'],
   })

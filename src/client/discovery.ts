@@ -38,6 +38,12 @@ export function lookForDaemon({ env, dataFolder }: DaemonQuery): DaemonRecord | 
   return readRecord(join(folder, newestRecordName)) ?? newestOf(folder)
 }
 
+/** Whether the daemon can still be found: it takes its record away when it has given everything back. */
+export function isStillRecorded(daemon: DaemonRecord, env: Environment): boolean {
+  const folder = runtimeFolder(thisMachine(env))
+  return [join(folder, newestRecordName), ...recordsIn(folder)].some((path) => readRecord(path)?.pid === daemon.pid)
+}
+
 /** Absolute, with symbolic links followed as far as the path exists. */
 export function canonicalFolder(folder: string): string {
   const path = resolve(folder)
@@ -51,17 +57,20 @@ export function canonicalFolder(folder: string): string {
 
 // The newest daemon may have been killed while older ones still run.
 function newestOf(folder: string): DaemonRecord | null {
+  return recordsIn(folder)
+    .map(readRecord)
+    .reduce((best, record) => ((record?.startedAtMs ?? -1) > (best?.startedAtMs ?? -1) ? record : best), null)
+}
+
+function recordsIn(folder: string): readonly string[] {
   let names: string[]
   try {
     names = readdirSync(folder)
   } catch {
     // No folder, or not ours to read: no daemon of ours.
-    return null
+    return []
   }
-  return names
-    .filter((name) => /^[0-9a-f]{16}\.json$/.test(name))
-    .map((name) => readRecord(join(folder, name)))
-    .reduce((best, record) => ((record?.startedAtMs ?? -1) > (best?.startedAtMs ?? -1) ? record : best), null)
+  return names.filter((name) => /^[0-9a-f]{16}\.json$/.test(name)).map((name) => join(folder, name))
 }
 
 function readRecord(path: string): DaemonRecord | null {

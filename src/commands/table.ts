@@ -9,6 +9,7 @@ export const commands = {
   'create-group': () => import('./create-group.ts'),
   'create-hub': () => import('./create-hub.ts'),
   'daemon:logs': () => import('./daemon/logs.ts'),
+  'daemon:restart': () => import('./daemon/restart.ts'),
   'daemon:run': () => import('./daemon/run.ts'),
   'daemon:start': () => import('./daemon/start.ts'),
   'daemon:status': () => import('./daemon/status.ts'),

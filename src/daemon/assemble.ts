@@ -27,6 +27,8 @@ export interface DaemonParts {
   readonly key: string
   readonly logFile: string | null
   readonly version: string
+  readonly argv: readonly string[]
+  readonly startedIn: string
   readonly machine: Machine
   readonly clock: Clock
   readonly random: Random
@@ -113,6 +115,8 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     socketPath: rendezvous.socketPath,
     dataFolder: config.dataFolder,
     startedAtMs,
+    argv: parts.argv,
+    startedIn: parts.startedIn,
   })
 
   return {

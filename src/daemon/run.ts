@@ -18,6 +18,8 @@ import { LogFile, type LineSink, makeLog } from './logger.ts'
 
 export interface RunOptions {
   readonly settings: DaemonSettings
+  /** Words they came from, for a restart. */
+  readonly argv: readonly string[]
   readonly version: string
   /** Takes the log's lines in the foreground; null: in the background, the log goes to its file. */
   readonly foreground: LineSink | null
@@ -40,6 +42,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   let daemon: Daemon
   let log: Log
   const ending = new Ending(clock)
+  const startedIn = process.cwd()
   try {
     const config = locateData(readDaemonConfig(options.settings, machine), machine)
     const key = daemonKey(config.dataFolder ?? `ephemeral:${process.pid}`)
@@ -53,6 +56,8 @@ export async function runDaemon(options: RunOptions): Promise<number> {
       key,
       logFile,
       version: options.version,
+      argv: options.argv,
+      startedIn,
       machine,
       clock,
       random: new SystemRandom(),

@@ -25,7 +25,15 @@ function place(t: TestContext) {
   const machine = thisMachine(env)
   const publish = (dataFolder: string, startedAtMs: number, pid = process.pid): DaemonRecord => {
     const rendezvous = prepareRendezvous(machine, daemonKey(dataFolder))
-    const record = { pid, version: '1', socketPath: rendezvous.socketPath, dataFolder, startedAtMs }
+    const record = {
+      pid,
+      version: '1',
+      socketPath: rendezvous.socketPath,
+      dataFolder,
+      startedAtMs,
+      argv: ['--tls', 'off'],
+      startedIn: folder,
+    }
     publishRecord(rendezvous, record)
     return record
   }

@@ -126,6 +126,18 @@ describe('a daemon in the background', () => {
     assert.ok(JSON.parse((await waiting).stdout).pid > 0)
   })
 
+  test('restarts as it was started', async (t) => {
+    const person = new Person(t)
+    await person.startDaemon(['--data-dir', 'here', '--hub', 'orders:2', '--durability', 'os'])
+    const before = await status(person)
+    const { code, stderr } = await person.run(['daemon', 'restart'], { cwd: '/' })
+    assert.equal(code, 0, stderr)
+    const after = await status(person)
+    assert.notEqual(after.pid, before.pid)
+    assert.equal(after.dataFolder, join(person.home, 'here'))
+    assert.equal(after.durability, 'os')
+  })
+
   test('its log can be read, filtered and followed', async (t) => {
     const person = new Person(t)
     await person.startDaemon(['--log-level', 'debug'])

@@ -67,7 +67,7 @@ describe('hubs and groups', () => {
     [['delete-group', 'orders', 'nope', '--yes'], 5, /^error\[group-not-found\]/],
     [['connection-string', 'nope'], 5, /^error\[hub-not-found\]/],
     [['connection-string', '--rule', 'nope'], 5, /^error\[rule-not-found\][^]*RootManageSharedAccessKey/],
-    [['list-receivers', '--kick', '99'], 5, /^error\[/],
+    [['list-receivers', '--kick', '99'], 2, /^error\[/],
     [['delete-hub', 'orders'], 2, /^error\[usage\]: Delete orders with all events needs a confirmation/],
     [['delete-hub', 'orders', '--no-input'], 2, /needs a confirmation/],
     [['daemon', 'start', '--ephemeral', '--amqp-port', '99999'], 2, /^error\[usage\]/],

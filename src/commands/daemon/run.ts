@@ -28,6 +28,7 @@ export default class DaemonRun extends BaseCommand {
     }
     process.exitCode = await runDaemon({
       settings: flags,
+      argv: this.argv.filter((word) => word !== '--background'),
       version: this.config.version,
       foreground: flags.background ? null : { write },
     })

@@ -4,11 +4,9 @@ import { thisMachine } from '../../base/machine.ts'
 import { BaseCommand } from '../../cli/base-command.ts'
 import { daemonFlags } from '../../cli/daemon-flags.ts'
 import { portPairs } from '../../cli/daemon-view.ts'
-import { spawnDaemon } from '../../cli/spawn-daemon.ts'
+import { spawnDaemon, startTimeoutMs } from '../../cli/spawn-daemon.ts'
 import { canonicalFolder, lookForDaemon } from '../../client/discovery.ts'
 import { crashLogPath, daemonKey, defaultDataFolder, stateFolder } from '../../wire/control/places.ts'
-
-const startTimeoutMs = 30_000
 
 export default class DaemonStart extends BaseCommand {
   static override summary = 'Start the daemon; returns when it is ready.'
@@ -36,6 +34,7 @@ export default class DaemonStart extends BaseCommand {
     }
     const status = await spawnDaemon({
       argv,
+      folder: process.cwd(),
       crashLog: crashLogPath(stateFolder(machine), daemonKey(flags.ephemeral ? 'ephemeral' : dataFolder)),
       clock: this.clock,
       timeoutMs: this.timeoutMs ?? startTimeoutMs,

@@ -19,6 +19,9 @@ export interface DaemonRecord {
   /** Canonical path; null: nothing is kept. */
   readonly dataFolder: string | null
   readonly startedAtMs: number
+  /** Words after `daemon run`, and the folder they are relative to: what a restart needs. */
+  readonly argv: readonly string[]
+  readonly startedIn: string
 }
 
 export const newestRecordName = 'daemon.json'
@@ -92,9 +95,19 @@ export function decodeRecord(text: string): DaemonRecord | null {
     return null
   }
   if (typeof value !== 'object' || value === null) return null
-  const { pid, version, socketPath: path, dataFolder, startedAtMs } = value as Partial<Record<string, unknown>>
+  const {
+    pid,
+    version,
+    socketPath: path,
+    dataFolder,
+    startedAtMs,
+    argv,
+    startedIn,
+  } = value as Partial<Record<string, unknown>>
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid < 1) return null
   if (typeof version !== 'string' || typeof path !== 'string' || typeof startedAtMs !== 'number') return null
   if (dataFolder !== null && typeof dataFolder !== 'string') return null
-  return { pid, version, socketPath: path, dataFolder, startedAtMs }
+  if (!Array.isArray(argv) || !argv.every((word) => typeof word === 'string')) return null
+  if (typeof startedIn !== 'string') return null
+  return { pid, version, socketPath: path, dataFolder, startedAtMs, argv, startedIn }
 }
