@@ -45,7 +45,8 @@ export class AnnotationSplicer {
   readonly #batch = new MapEntries()
   #batchNames: Buffer[] = []
   #batchBuffer: Buffer | null = null
-  #timeMs = -1
+  // What the entries hold at first.
+  #timeMs = 0
 
   constructor() {
     const entries = Buffer.alloc(offsetAt + offsetDigitsMax)
