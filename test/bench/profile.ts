@@ -1,5 +1,5 @@
 // Where the time goes: one load against ehub from its sources under `--cpu-prof`, then the functions by their own time.
-//   node_modules/.bin/node test/bench/profile.ts singles-os|singles-sync|batches-sync|delivering|connections [seconds] [--keep FILE]
+//   node_modules/.bin/node test/bench/profile.ts singles-os|singles-sync|batches-sync|bursts|delivering|connections [seconds] [--keep FILE]
 
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { publishTurn } from './benches/publishing.ts'
 import { topFunctions } from './frame/cpu-profile.ts'
 import { runLoad } from './frame/workers.ts'
+import type { Latencies } from './frame/statistics.ts'
+import type { BurstJob } from './load/amqp-bursts.ts'
 import type { ReceiverJob } from './load/amqp-receiver.ts'
 import type { LoadResult } from './load/job.ts'
 import { type Ehub, startEhub } from './subjects/ehub.ts'
@@ -18,6 +20,21 @@ const loads: Readonly<Record<string, (ehub: Ehub, seconds: number) => Promise<Lo
   'singles-sync': (ehub, seconds) => publish(ehub, 'sync', 1, 1, seconds),
   'batches-sync': (ehub, seconds) => publish(ehub, 'sync', 100, 1, seconds),
   connections: (ehub, seconds) => publish(ehub, 'sync', 1, 500, seconds),
+  bursts: async (ehub) => {
+    const took = await runLoad<Latencies>('load/amqp-bursts.ts', {
+      port: ehub.port,
+      user: ehub.user,
+      key: ehub.key,
+      addresses: Array.from({ length: 256 }, (_, partition) => `many/Partitions/${partition}`),
+      burstEvents: 256,
+      bodyBytes,
+      warmUpBursts: 50,
+      bursts: 2_000,
+    } satisfies BurstJob)
+    const seconds = (took.p50Ms / 1000) * took.count
+    const events = took.count * 256
+    return { events, bytes: 0, seconds, eventsPerSecond: events / seconds, cpuShare: 0, eventsInAll: events }
+  },
   delivering: async (ehub) => {
     const fill = { connections: 1, inFlight: 5_000, warmUpMs: 0, seconds: 0, eventsMax: 700_000 }
     await publishTurn(ehub, { addresses: ['os/Partitions/0'], batchEvents: 1, ...fill })
@@ -53,6 +70,7 @@ try {
     hubs: [
       { name: 'os', partitionCount: 4, durability: 'os' },
       { name: 'sync', partitionCount: 4, durability: 'sync' },
+      { name: 'many', partitionCount: 256, durability: 'sync' },
     ],
     nodeFlags: ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', join(folder, 'profile')],
   })

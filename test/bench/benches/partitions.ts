@@ -5,6 +5,7 @@ import { type BenchResult, type Figure, ratioBar } from '../frame/result.ts'
 import type { Latencies } from '../frame/statistics.ts'
 import { runLoad } from '../frame/workers.ts'
 import type { BurstJob } from '../load/amqp-bursts.ts'
+import type { EngineCommitsJob } from '../load/engine-commits.ts'
 import { ehubFor } from '../subjects/ehub.ts'
 import { publishTurn, rateFigure, type Turn, written } from './publishing.ts'
 
@@ -27,7 +28,19 @@ async function runDirty(context: BenchContext): Promise<BenchResult> {
       warmUpBursts: 50,
       bursts: context.either(500, 150),
     } satisfies BurstJob)
-  const turns = await context.turns<'one' | 'many', Latencies>({
+  let folders = 0
+  const commit = (logs: number) => () =>
+    runLoad<Latencies>('load/engine-commits.ts', {
+      folder: context.folder(`engine-${folders++}`),
+      logs,
+      events: 256,
+      bodyBytes: 1024,
+      warmUpCommits: 50,
+      commits: context.either(500, 150),
+    } satisfies EngineCommitsJob)
+  const turns = await context.turns<'one' | 'many' | 'oneLog' | 'manyLogs', Latencies>({
+    oneLog: commit(1),
+    manyLogs: commit(256),
     one: burst(partitionAddresses('one', 1)),
     many: burst(partitionAddresses('many', 256)),
   })
@@ -37,13 +50,19 @@ async function runDirty(context: BenchContext): Promise<BenchResult> {
     samples: taken.map((sample) => sample.p50Ms),
     detail: `p99 ${Math.max(...taken.map((sample) => sample.p99Ms)).toFixed(2)} ms at worst`,
   })
-  const one = figure('burst into 1 partition, p50', turns.one)
-  const many = figure('burst into 256 partitions, p50', turns.many)
+  const oneLog = figure('engine commit, 1 dirty partition', turns.oneLog)
+  const manyLogs = figure('engine commit, 256 dirty', turns.manyLogs)
+  const one = figure('burst over AMQP into 1 partition', turns.one)
+  const many = figure('burst over AMQP into 256', turns.many)
   return {
-    figures: [one, many],
-    bars: [ratioBar('commit of 256 dirty partitions, sync, of one', many, one, 'at-most', 1.5)],
+    figures: [oneLog, manyLogs, one, many],
+    bars: [
+      ratioBar('commit of 256 dirty partitions, sync, of one', manyLogs, oneLog, 'at-most', 1.5),
+      ratioBar('the same over AMQP, with everything around it', many, one, 'at-most', 1.5),
+    ],
     notes: [
-      'a burst is 256 singles of 1 KB over one connection, timed from the first byte sent to the last one accepted',
+      'medians of one turn: 256 events of 1 KB handed to the engine at once, until every append has resolved',
+      'over AMQP: a burst of 256 singles over one connection, from the first byte sent to the last one accepted',
     ],
   }
 }
