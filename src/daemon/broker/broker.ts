@@ -114,6 +114,8 @@ class EventBroker implements api.Broker {
         reader: new PayloadReader(),
         inFlight: this.#inFlight,
         partitionBytesMax: options.partitionInFlightBytesMax ?? 8 * mib,
+        // Nobody awaits an append: rejected and unhandled, the error ends the process as every bug does.
+        onBug: (error) => void Promise.reject(error),
         becameDirty: (appender) => this.#turns.becameDirty(appender),
       },
     })

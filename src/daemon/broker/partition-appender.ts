@@ -27,6 +27,8 @@ export interface AppenderContext {
   readonly inFlight: InFlight
   /** Bytes in flight to one partition at which its publishers pause. */
   readonly partitionBytesMax: number
+  /** An append failed with what is no operating error: nothing said about stored data can be trusted any more. */
+  onBug(error: unknown): void
   /** Has the appender flushed at the end of the turn. */
   becameDirty(appender: PartitionAppender): void
 }
@@ -147,7 +149,7 @@ export class PartitionAppender {
     this.#open = null
     this.#settle(flight, failure)
     if (open !== null) this.#release(open, failure)
-    if (!isEhubError(error)) throw error
+    if (!isEhubError(error)) this.#context.onBug(error)
   }
 
   #release(group: AppendGroup, outcome: 'stored' | EhubError): void {

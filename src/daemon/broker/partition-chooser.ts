@@ -1,25 +1,35 @@
-// Which partition a publication without key and partition goes to: round robin over the hub, shared by all its publishers.
+// Which partition a publication without key and partition goes to. Two rotations over the hub, shared by all its publishers:
 //
-// One publication a turn: each goes one partition further, as the service does per batch. Many small ones in one turn (one
-// socket read): they stay together until 64 events or 64 KiB, so that they are stored as one batch and cost one checksum
-// and one envelope. Batches and large events always go further. Over time every partition gets as much as the others.
+// - Batches and large events: plain round robin, one partition further each, as the service does per batch.
+// - Small single events: one a turn goes one partition further each. Many in one turn (one read of a socket) stay together
+//   until 64 events or 64 KiB, so that they are stored as one batch and cost one envelope and one checksum. Since turns end
+//   anywhere, plain rotation could give every other partition nearly nothing (65 events a turn: 64, 1, 64, 1); partitions
+//   that have had more than their share are passed over until the others have caught up.
 
 const stickyEvents = 64
 const stickyBytes = 64 * 1024
-/** A publication at least this large gains nothing from company. */
+/** An event at least this large gains nothing from company. */
 const largeBytes = 16 * 1024
 
 export class PartitionChooser {
   readonly #partitionCount: number
+  /** Where the last batch or large event went. */
+  #lastLarge: number
+  /** Where the last small event went, and what that partition has had since it was chosen. */
   #current: number
   #turn = -1
-  #events = 0
-  #bytes = 0
+  #runEvents = 0
+  #runBytes = 0
+  /** Small events each partition has had. */
+  readonly #counts: Float64Array
+  #total = 0
 
   constructor(partitionCount: number) {
     this.#partitionCount = partitionCount
-    // The first publication goes to partition 0.
+    // The first of each kind goes to partition 0.
+    this.#lastLarge = partitionCount - 1
     this.#current = partitionCount - 1
+    this.#counts = new Float64Array(partitionCount)
   }
 
   /**
@@ -27,29 +37,42 @@ export class PartitionChooser {
    * @param isUsable Whether a partition takes publications at present; passed over otherwise, unless none does.
    */
   choose(turn: number, bytes: number, count: number, isUsable: (partition: number) => boolean): number {
-    const isSmall = count === 1 && bytes < largeBytes
+    if (count > 1 || bytes >= largeBytes) {
+      this.#lastLarge = this.#after(this.#lastLarge, isUsable)
+      return this.#lastLarge
+    }
     const stays =
-      isSmall &&
       turn === this.#turn &&
-      this.#events < stickyEvents &&
-      this.#bytes + bytes <= stickyBytes &&
+      this.#runEvents < stickyEvents &&
+      this.#runBytes + bytes <= stickyBytes &&
       isUsable(this.#current)
-    if (!stays) this.#advance(isUsable)
-    this.#turn = isSmall ? turn : -1
-    this.#events += 1
-    this.#bytes += bytes
+    if (!stays) this.#beginRun(turn, isUsable)
+    this.#runEvents += 1
+    this.#runBytes += bytes
+    this.#counts[this.#current] = (this.#counts[this.#current] ?? 0) + 1
+    this.#total += 1
     return this.#current
   }
 
-  #advance(isUsable: (partition: number) => boolean): void {
-    this.#events = 0
-    this.#bytes = 0
-    const next = (this.#current + 1) % this.#partitionCount
+  #beginRun(turn: number, isUsable: (partition: number) => boolean): void {
+    const share = this.#total / this.#partitionCount
+    const isDue = (partition: number) => (this.#counts[partition] ?? 0) <= share && isUsable(partition)
+    const due = this.#after(this.#current, isDue)
+    // When all that are due cannot be used, one that can be used is better than none.
+    this.#current = isDue(due) ? due : this.#after(this.#current, isUsable)
+    this.#turn = turn
+    this.#runEvents = 0
+    this.#runBytes = 0
+  }
+
+  /** The next partition that will do, in the circle; simply the next one when none does. */
+  #after(partition: number, willDo: (partition: number) => boolean): number {
+    const next = (partition + 1) % this.#partitionCount
     let candidate = next
-    while (!isUsable(candidate)) {
+    while (!willDo(candidate)) {
       candidate = (candidate + 1) % this.#partitionCount
       if (candidate === next) break
     }
-    this.#current = candidate
+    return candidate
   }
 }

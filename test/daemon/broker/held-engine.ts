@@ -1,0 +1,88 @@
+// An engine whose appends wait until the test lets them through or fails them: for what happens between an append and its outcome.
+
+import { MemoryEngine } from '../../../src/daemon/storage/memory-engine.ts'
+import type {
+  Batch,
+  EngineStatus,
+  LogConfig,
+  LogId,
+  PartitionLog,
+  StorageEngine,
+} from '../../../src/daemon/storage/storage-engine.ts'
+
+interface Held {
+  readonly log: PartitionLog
+  readonly batches: readonly Batch[]
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+export class HeldEngine implements StorageEngine {
+  /** Appends of logs for which this says true wait. */
+  holds: (id: LogId) => boolean = () => false
+  readonly configs: LogConfig[] = []
+  #held: Held[] = []
+  /** Why what does not continue a log is refused. */
+  #failure: unknown = null
+  readonly #inner = new MemoryEngine()
+
+  get heldCount(): number {
+    return this.#held.length
+  }
+
+  async openLog(id: LogId, config: LogConfig): Promise<PartitionLog> {
+    this.configs.push(config)
+    const log = await this.#inner.openLog(id, config)
+    const append = (batches: readonly Batch[]): Promise<void> => {
+      if (this.#failure !== null && batches[0]?.baseSequence !== log.end.sequence) return Promise.reject(this.#failure)
+      this.#failure = null
+      if (!this.holds(id)) return log.append(batches)
+      return new Promise<void>((resolve, reject) => this.#held.push({ log, batches, resolve, reject }))
+    }
+    return new Proxy(log, {
+      get(target, property) {
+        if (property === 'append') return append
+        const value: unknown = Reflect.get(target, property, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  }
+
+  /** Lets the oldest `count` appends through. */
+  async release(count = this.#held.length): Promise<void> {
+    for (const { log, batches, resolve, reject } of this.#held.splice(0, count))
+      await log.append(batches).then(resolve, reject)
+  }
+
+  /** Fails every waiting append, as a log does once one of them has failed. */
+  fail(error: unknown): void {
+    this.#failure = error
+    for (const { reject } of this.#held.splice(0)) reject(error)
+  }
+
+  /** Fails the newest waiting append. */
+  failLast(error: unknown): void {
+    this.#held.pop()?.reject(error)
+  }
+
+  listLogs(): Promise<readonly LogId[]> {
+    return this.#inner.listLogs()
+  }
+
+  deleteGroup(group: string): Promise<void> {
+    return this.#inner.deleteGroup(group)
+  }
+
+  status(): EngineStatus {
+    return this.#inner.status()
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+}
+
+/** Lets everything that waits on microtasks run. */
+export async function settleMicrotasks(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+}
