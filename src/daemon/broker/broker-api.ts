@@ -268,6 +268,9 @@ export interface Broker {
   /** First sequence at or after the position: the next event a reader from there would get; `end` when none yet. */
   resolvePosition(caller: Caller, hub: string, partition: number, position: StartPosition): Promise<number>
 
+  /** Enqueued time of the event at `sequence`, or of the first one after it; null when there is none yet. */
+  enqueuedTimeOf(caller: Caller, hub: string, partition: number, sequence: number): Promise<number | null>
+
   /** No new publishers or receivers; waits for what is in flight; detaches everybody with `shutting-down`. */
   drain(): Promise<void>
   close(): Promise<void>

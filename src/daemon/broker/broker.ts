@@ -277,6 +277,14 @@ class EventBroker implements api.Broker {
     return searchPlacement(open.log, placePosition(position, open.ends()))
   }
 
+  async enqueuedTimeOf(caller: api.Caller, hub: string, partition: number, sequence: number): Promise<number | null> {
+    checkRight(caller, 'any', managementPath(hub))
+    const { log } = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
+    const from = Math.max(sequence, log.start.sequence)
+    const batches = log.readCached(from, 1) ?? (await log.read(from, 1))
+    return batches.at(0)?.enqueuedTimeMs ?? null
+  }
+
   drain(): Promise<void> {
     this.#drained ??= this.#drain()
     return this.#drained
