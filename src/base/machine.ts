@@ -1,6 +1,7 @@
 // The machine and user a process runs as: the one place that asks. Everything that depends on it takes a `Machine`.
 
 import { homedir, hostname, tmpdir } from 'node:os'
+import { isSea } from 'node:sea'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -34,4 +35,9 @@ export function isProcessAlive(pid: number): boolean {
     // EPERM: it runs, as somebody else.
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
+}
+
+/** Command and first words that run this program again: the executable itself, or a runtime with its script. */
+export function selfCommand(): readonly string[] {
+  return isSea() ? [process.execPath] : [process.execPath, ...process.execArgv, process.argv[1] ?? '']
 }

@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { isSea } from 'node:sea'
 import type { Clock, Timer } from '../base/clock.ts'
 import { EhubError, errorCodes, type EhubErrorCode } from '../base/error.ts'
+import { selfCommand } from '../base/machine.ts'
 import type { StatusReply } from '../wire/control/contract.ts'
 import type { ReadyMessage } from '../wire/control/ready-message.ts'
 
@@ -30,8 +30,8 @@ export const startTimeoutMs = 30_000
 export async function spawnDaemon({ argv, folder, crashLog, clock, timeoutMs }: SpawnOptions): Promise<StatusReply> {
   mkdirSync(dirname(crashLog), { recursive: true, mode: 0o700 })
   const output = openSync(crashLog, 'w', 0o600)
-  const program = isSea() ? [] : [...process.execArgv, process.argv[1] ?? '']
-  const child = spawn(process.execPath, [...program, 'daemon', 'run', '--background', ...argv], {
+  const [command = process.execPath, ...words] = selfCommand()
+  const child = spawn(command, [...words, 'daemon', 'run', '--background', ...argv], {
     cwd: folder,
     detached: true,
     stdio: ['ignore', output, output, 'ipc'],

@@ -8,6 +8,7 @@ export const commands = {
   'connection-string': () => import('./connection-string.ts'),
   'create-group': () => import('./create-group.ts'),
   'create-hub': () => import('./create-hub.ts'),
+  'daemon:certificates': () => import('./daemon/certificates.ts'),
   'daemon:logs': () => import('./daemon/logs.ts'),
   'daemon:restart': () => import('./daemon/restart.ts'),
   'daemon:run': () => import('./daemon/run.ts'),

@@ -11,6 +11,7 @@ import type { Random } from '../base/random.ts'
 import type { PortsInfo, StatusReply } from '../wire/control/contract.ts'
 import { openBroker } from './broker/broker.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
+import { certificates } from './certificates.ts'
 import type { DaemonConfig } from './config.ts'
 import { prepareRendezvous, publishRecord, type Rendezvous, withdrawRecord } from './discovery.ts'
 import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
@@ -19,7 +20,7 @@ import { controlHandlers } from './protocols/control/operations.ts'
 import { ControlServer } from './protocols/control/server.ts'
 import { MemoryEngine } from './storage/memory-engine.ts'
 import type { StorageEngine } from './storage/storage-engine.ts'
-import { type ServerTls, serverTls, tlsVersionMin } from './tls.ts'
+import { type ServerTls, tlsVersionMin } from './tls.ts'
 
 export interface DaemonParts {
   readonly config: DaemonConfig
@@ -29,6 +30,8 @@ export interface DaemonParts {
   readonly version: string
   readonly argv: readonly string[]
   readonly startedIn: string
+  /** Command that runs this program again; null: there is none. */
+  readonly self: readonly string[] | null
   readonly machine: Machine
   readonly clock: Clock
   readonly random: Random
@@ -140,10 +143,11 @@ function openEngine({ config }: DaemonParts): StorageEngine {
   throw new EhubError('not-supported', 'only --ephemeral daemons can be started yet')
 }
 
-function openTls({ config, machine, clock, random }: DaemonParts, rendezvous: Rendezvous): Promise<ServerTls> {
+// Under the data folder's lock: of two starters only one makes them.
+function openTls({ config, machine, clock, random, self }: DaemonParts, rendezvous: Rendezvous): Promise<ServerTls> {
   // Without a data folder the authority lives where the daemon can be found.
   const folder = config.dataFolder === null ? join(rendezvous.folder, 'tls') : join(config.dataFolder, 'tls')
-  return serverTls({ folder, hostName: machine.hostName, clock, random })
+  return certificates({ folder, hostName: machine.hostName, clock, random }, self)
 }
 
 interface Network {

@@ -15,11 +15,14 @@ import { assembleDaemon, type Daemon } from './assemble.ts'
 import { type DaemonConfig, type DaemonSettings, readDaemonConfig } from './config.ts'
 import { canonicalDataFolder } from './discovery.ts'
 import { LogFile, type LineSink, makeLog } from './logger.ts'
+import { serverTls } from './tls.ts'
 
 export interface RunOptions {
   readonly settings: DaemonSettings
   /** Words they came from, for a restart. */
   readonly argv: readonly string[]
+  /** Command that runs this program again; null: there is none. */
+  readonly self: readonly string[] | null
   readonly version: string
   /** Takes the log's lines in the foreground; null: in the background, the log goes to its file. */
   readonly foreground: LineSink | null
@@ -57,6 +60,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
       logFile,
       version: options.version,
       argv: options.argv,
+      self: options.self,
       startedIn,
       machine,
       clock,
@@ -73,6 +77,15 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   log.info('ready', { pid: process.pid, version: options.version, ports: daemon.status().ports })
   await tellParent({ kind: 'ready', status: daemon.status() })
   return ending.run(daemon, log)
+}
+
+/**
+ * Makes the certificates of a daemon that is starting and waits for them.
+ * @throws EhubError `tls-failed`.
+ */
+export async function makeCertificates(folder: string, hostName: string): Promise<void> {
+  process.umask(0o077)
+  await serverTls({ folder, hostName, clock: new SystemClock(), random: new SystemRandom() })
 }
 
 // One function moves a daemon to its end; everything that may end it calls `begin`.

@@ -40,28 +40,54 @@ interface Issued {
   readonly key: string
 }
 
-/** @throws EhubError `tls-failed` when the files cannot be read, written, or are open to others. */
+/**
+ * What is there, made when it is missing or no longer good.
+ * @throws EhubError `tls-failed` when the files cannot be read, written, or are open to others.
+ */
 export async function serverTls(options: TlsOptions): Promise<ServerTls> {
+  const present = presentServerTls(options)
+  if (present !== null) return present
+  const { folder } = options
   try {
-    mkdirSync(options.folder, { recursive: true, mode: 0o700 })
-    const authority = readPair(options.folder, 'ca')
-    const server = readPair(options.folder, 'server')
-    const caFile = join(options.folder, 'ca.pem')
-    if (authority !== null && server !== null && isGood(server, authority, options)) {
-      return { certificate: server.certificate + authority.certificate, key: server.key, caFile }
-    }
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const authority = readPair(folder, 'ca')
     const made = await issue(options, authority)
-    if (authority === null) writePair(options.folder, 'ca', made.authority)
-    writePair(options.folder, 'server', made.server)
-    return { certificate: made.server.certificate + made.authority.certificate, key: made.server.key, caFile }
+    if (authority?.certificate !== made.authority.certificate) writePair(folder, 'ca', made.authority)
+    writePair(folder, 'server', made.server)
+    return together(folder, made.server, made.authority)
   } catch (error) {
-    if (error instanceof EhubError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new EhubError('tls-failed', `the certificates in "${options.folder}" cannot be used: ${reason}`, {
-      hint: 'Remove that folder to have new ones made, or start with --tls off.',
-      cause: error,
-    })
+    throw unusable(folder, error)
   }
+}
+
+/** As `serverTls`, null when something would have to be made. */
+export function presentServerTls(options: TlsOptions): ServerTls | null {
+  const { folder } = options
+  try {
+    const authority = readPair(folder, 'ca')
+    const server = readPair(folder, 'server')
+    if (authority === null || server === null || !isGood(server, authority, options)) return null
+    return together(folder, server, authority)
+  } catch (error) {
+    throw unusable(folder, error)
+  }
+}
+
+function together(folder: string, server: Issued, authority: Issued): ServerTls {
+  return {
+    certificate: server.certificate + authority.certificate,
+    key: server.key,
+    caFile: join(folder, 'ca.pem'),
+  }
+}
+
+function unusable(folder: string, error: unknown): EhubError {
+  if (error instanceof EhubError) return error
+  const reason = error instanceof Error ? error.message : String(error)
+  return new EhubError('tls-failed', `the certificates in "${folder}" cannot be used: ${reason}`, {
+    hint: 'Remove that folder to have new ones made, or start with --tls off.',
+    cause: error,
+  })
 }
 
 function isGood(server: Issued, authority: Issued, { hostName, clock }: TlsOptions): boolean {

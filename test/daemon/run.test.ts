@@ -23,7 +23,7 @@ for (const [what, mishap] of mishaps) {
         if (line.includes('"ready"')) queueMicrotask(() => { ${mishap} })
       }
       const settings = { ephemeral: true, 'amqp-port': 0, tls: 'off' }
-      await runDaemon({ settings, argv: [], version: '0', foreground: { write } })`
+      await runDaemon({ settings, argv: [], self: null, version: '0', foreground: { write } })`
     const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
       encoding: 'utf8',
       timeout: 20_000,

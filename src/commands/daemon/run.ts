@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core'
+import { selfCommand } from '../../base/machine.ts'
 import { BaseCommand } from '../../cli/base-command.ts'
 import { daemonFlags } from '../../cli/daemon-flags.ts'
 import { formatLogLine, parseLogLine } from '../../cli/log-view.ts'
@@ -29,6 +30,7 @@ export default class DaemonRun extends BaseCommand {
     process.exitCode = await runDaemon({
       settings: flags,
       argv: this.argv.filter((word) => word !== '--background'),
+      self: selfCommand(),
       version: this.config.version,
       foreground: flags.background ? null : { write },
     })
