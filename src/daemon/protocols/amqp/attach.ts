@@ -21,7 +21,7 @@ const receiverMessageBytesMax = 1024 * 1024
 /** Answers the attach. @returns The link, null when it was refused. */
 export function attachLink(session: LinkHost, attach: Attach): Link | null {
   const address = parseAddress(addressOf(attach))
-  const place = placeOf(session, address, attach)
+  const place = placeOf(address, attach)
   let accepted: Accepted
   try {
     checkRoom(session)
@@ -85,7 +85,7 @@ function openIngress(session: LinkHost, attach: Attach, address: Address): Accep
       const partition = address.kind === 'partition' ? address.partition : null
       const publisher = broker.openPublisher(connection.caller, address.hub, partition)
       const messageBytesMax = smallerLimit(attach.maxMessageSize, publisher.publicationBytesMax)
-      const place = placeOf(session, address, attach)
+      const place = placeOf(address, attach)
       const link = new IngressLink(session, attach, { publisher, messageBytesMax, place })
       return { link, messageBytesMax, sndSettleMode, rcvSettleMode }
     }
@@ -108,7 +108,7 @@ function openEgress(session: LinkHost, attach: Attach, address: Address): Accept
   if (address.kind !== 'consumer') {
     throw noSuchNode(attach, 'A receiver attaches to <hub>/ConsumerGroups/<group>/Partitions/<id>.')
   }
-  const link = new EgressLink(session, attach, address, placeOf(session, address, attach))
+  const link = new EgressLink(session, attach, address, placeOf(address, attach))
   // Events are settled when sent, whatever was asked for; clients adopt what the answer says.
   const messageBytesMax = receiverMessageBytesMax
   return { link, messageBytesMax, sndSettleMode: settleModes.settled, rcvSettleMode: settleModes.first }
@@ -161,31 +161,19 @@ function refuse(session: LinkHost, attach: Attach, error: EhubError, place: Plac
 }
 
 /** What is known of the entity asked for, for the words of a refusal. */
-function placeOf(session: LinkHost, address: Address, attach: Attach): Place {
+function placeOf(address: Address, attach: Attach): Place {
   const right = attach.role === 'sender' ? 'send' : 'listen'
   switch (address.kind) {
     case 'hub':
     case 'publisher':
       return { hub: address.hub, right }
     case 'partition':
-      return { hub: address.hub, partition: address.partition, right, ...partitionCount(session, address.hub) }
-    case 'consumer': {
-      const { hub, group, partition } = address
-      return { hub, group, partition, right, ...partitionCount(session, hub) }
-    }
+      return { hub: address.hub, partition: address.partition, right }
+    case 'consumer':
+      return { hub: address.hub, group: address.group, partition: address.partition, right }
     case 'management':
       return address.hub === null ? {} : { hub: address.hub, right: 'listen' }
     default:
       return {}
-  }
-}
-
-/** Nothing when the caller may not know. */
-function partitionCount({ connection }: LinkHost, hub: string): { partitionCount?: number } {
-  try {
-    return { partitionCount: connection.context.broker.describeHub(connection.caller, hub).partitionCount }
-  } catch (error) {
-    if (!isEhubError(error)) throw error
-    return {}
   }
 }

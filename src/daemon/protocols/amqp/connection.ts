@@ -74,7 +74,7 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.#containerId = context.random.bytes(16).toString('hex')
     this.#reader = new FrameReader(context.limits.frameBytesMax)
     this.output = new Output(transport, context.pool)
-    this.refusals = new Refusals(context.clock, context.random, this.#containerId)
+    this.refusals = new Refusals(context.clock, context.random, this.#containerId, (hub) => this.#partitionCountOf(hub))
     this.#handshake = new Handshake(context, this.output)
     this.#timers = new ConnectionTimers(context.clock, context.limits, {
       tooSlow: (what) => {
@@ -279,6 +279,17 @@ export class Connection implements ConnectionHost, TransportEvents {
     } else {
       this.log.warn('connection refused', { code: error.code, reason: error.message })
       this.close(this.refusals.of(error))
+    }
+  }
+
+  /** For the words of a refusal, which the service gives whatever the claims are for. */
+  #partitionCountOf(hub: string): number | null {
+    const { broker } = this.context
+    try {
+      return broker.describeHub(broker.ownerCaller(this.refusals.namespace), hub).partitionCount
+    } catch (error) {
+      if (!isEhubError(error)) throw error
+      return null
     }
   }
 

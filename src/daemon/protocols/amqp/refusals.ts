@@ -26,8 +26,6 @@ export interface Place {
   /** As the client wrote it. */
   readonly partition?: string
   readonly group?: string
-  /** Known once the hub was found: for the range of partitions and of the tracker. */
-  readonly partitionCount?: number
   /** The right the operation needs. */
   readonly right?: Right
 }
@@ -40,14 +38,17 @@ export class Refusals {
   readonly #random: Random
   /** 32 hex characters: the first part of our container id. */
   readonly #container: string
+  readonly #partitionCountOf: (hub: string) => number | null
   /** Host the client asked for in `open`, or the namespace. */
   host = 'localhost'
   namespace = 'local'
 
-  constructor(clock: Clock, random: Random, container: string) {
+  /** @param partitionCountOf Null for a hub that is not there; asked only about entities the client may know of. */
+  constructor(clock: Clock, random: Random, container: string, partitionCountOf: (hub: string) => number | null) {
     this.#clock = clock
     this.#random = random
     this.#container = container
+    this.#partitionCountOf = partitionCountOf
   }
 
   /** @param scope What ends: a connection's end is forced, a link is detached by force. */
@@ -67,8 +68,14 @@ export class Refusals {
 
   #broker(place: Place): string {
     const group = place.group === undefined ? '' : `|${place.group.toLowerCase()}`
-    const entity = `${this.namespace}:eventhub:${(place.hub ?? '').toLowerCase()}~${rangeOf(place)}${group}`
-    return `TrackingId:${uuid(this.#random)}_B1, SystemTracker:${printable(entity)}, Timestamp:${this.#timestamp()}`
+    const entity = printable(`${this.#entity(place)}${group}`)
+    return `TrackingId:${uuid(this.#random)}_B1, SystemTracker:${entity}, Timestamp:${this.#timestamp()}`
+  }
+
+  /** The service's internal name of a partition. */
+  #entity({ hub = '', partition }: Place): string {
+    const range = rangeOf(Number(partition ?? -1), this.#partitionCountOf(hub))
+    return `${this.namespace}:eventhub:${hub.toLowerCase()}~${range}`
   }
 
   /** ISO 8601 in UTC without zone, in whole seconds. */
@@ -77,19 +84,17 @@ export class Refusals {
   }
 
   #sentence(error: EhubError, place: Place): string {
-    const { hub = '', group } = place
+    const { hub = '', group = '' } = place
     switch (error.code) {
       case 'hub-not-found':
       case 'namespace-not-found':
         return notFound(`sb://${this.host}/${hub.toLowerCase()}`)
       case 'group-not-found':
-        return notFound(
-          `${this.namespace}:eventhub:${hub.toLowerCase()}~${rangeOf(place)}|${(group ?? '').toLowerCase()}`,
-        )
+        return notFound(`${this.#entity(place)}|${group.toLowerCase()}`)
       case 'partition-not-found': {
         const sentence = 'The specified partition is invalid for an EventHub partition sender or receiver.'
-        const { partitionCount: count } = place
-        return count === undefined ? sentence : `${sentence} It should be between 0 and ${count - 1}.`
+        const count = this.#partitionCountOf(hub)
+        return count === null ? sentence : `${sentence} It should be between 0 and ${count - 1}.`
       }
       case 'unauthorized':
         if (place.right === undefined) return error.message
@@ -128,12 +133,9 @@ function notFound(entity: string): string {
 }
 
 /** Upper end of the partition's slice of 0..32767, as the service numbers them; of the whole when no partition is known. */
-function rangeOf({ partition, partitionCount: count }: Place): number {
-  const index = Number(partition)
-  if (count === undefined || partition === undefined || !Number.isInteger(index) || index < 0 || index >= count - 1) {
-    return 32766
-  }
-  return Math.floor((32768 * (index + 1)) / count) - 1
+function rangeOf(partition: number, count: number | null): number {
+  if (count === null || !Number.isInteger(partition) || partition < 0 || partition >= count - 1) return 32766
+  return Math.floor((32768 * (partition + 1)) / count) - 1
 }
 
 // Names come from clients: what would start a new line or change the direction of writing in a log is shown as `?`.
