@@ -1,5 +1,5 @@
 // The bench runner: everything side by side in one go. `npm run bench -- [--only NAME[,NAME]] [--rounds 5] [--quick]
-// [--json FILE] [--list]`. Never a test: a missed bar is a line, only a bench that could not run makes it exit with 1.
+// [--json FILE] [--list] [--minutes 15] [--cold-memory]`. Never a test: a missed bar is a line, only a bench that could not run makes it exit with 1.
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benches } from './benches/all.ts'
-import { type Bench, BenchContext, pageCacheState, touchMemory } from './frame/context.ts'
+import { type Bench, BenchContext, pageCacheState } from './frame/context.ts'
 import { type BenchResult, formatBar, formatFigure, verdictOf } from './frame/result.ts'
 import { summarize } from './frame/statistics.ts'
 import { endAll } from './frame/workers.ts'
@@ -21,6 +21,7 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
     list: { type: 'boolean', default: false },
     minutes: { type: 'string' },
+    'cold-memory': { type: 'boolean', default: false },
   },
 })
 
@@ -55,7 +56,11 @@ interface Outcome {
 async function runOne(bench: Bench, root: string, deadlineMs: number): Promise<Outcome> {
   const began = performance.now()
   say(`\n${bench.title}  [${bench.name}]`)
-  const settings = { rounds: Number(flags.rounds ?? (flags.quick ? 1 : 5)), isQuick: flags.quick }
+  const settings = {
+    rounds: Number(flags.rounds ?? (flags.quick ? 1 : 5)),
+    isQuick: flags.quick,
+    isMemoryCold: flags['cold-memory'],
+  }
   const context = new BenchContext(join(root, bench.name), settings, deadlineMs, say)
   let result: BenchResult | null = null
   let failure: string | null = null
@@ -101,8 +106,6 @@ async function main(): Promise<void> {
   say(
     `${head.machine}; Node ${head.node}; nats-server ${head.nats ?? 'not installed: its bars are skipped'}; ${pageCacheState()}`,
   )
-  const touched = touchMemory(root, flags.quick ? 1e9 : 8e9, flags.quick ? 2 : 15)
-  say(`memory touched beforehand by writing and deleting ${touched.toFixed(1)} GB`)
   const outcomes: Outcome[] = []
   for (const bench of chosen) {
     if (performance.now() > deadlineMs) {

@@ -84,24 +84,26 @@ async function runSingles(context: BenchContext): Promise<BenchResult> {
     context.after(() => nats.stop())
     await createStream(nats.port, 'events')
   }
-  const window = { warmUpMs: 500, seconds: context.either(2.5, 1) }
+  const window = { warmUpMs: 400, seconds: context.either(1.6, 1) }
   const singles = { connections: 1, batchEvents: 1, inFlight: 5_000, ...window }
   const turns = await context.turns<'os' | 'rhea' | 'sync' | 'nats' | 'nothing', Turn>({
-    os: () => publishTurn(ehub, { addresses: ['os'], ...singles }),
+    os: () => context.withWarmMemory(2.4e9, () => publishTurn(ehub, { addresses: ['os'], ...singles })),
     rhea: () => publishTurn(rhea, { addresses: ['events'], ...singles }),
-    sync: () => publishTurn(ehub, { addresses: ['sync'], ...singles }),
+    sync: () => context.withWarmMemory(1.6e9, () => publishTurn(ehub, { addresses: ['sync'], ...singles })),
     nats:
       nats === null
         ? null
         : () =>
-            measured(nats.pid, () =>
-              runLoad<LoadResult>('load/nats-publisher.ts', {
-                port: nats.port,
-                stream: 'events',
-                bodyBytes,
-                inFlight: 1_000,
-                ...window,
-              } satisfies NatsPublisherJob),
+            context.withWarmMemory(0.6e9, () =>
+              measured(nats.pid, () =>
+                runLoad<LoadResult>('load/nats-publisher.ts', {
+                  port: nats.port,
+                  stream: 'events',
+                  bodyBytes,
+                  inFlight: 1_000,
+                  ...window,
+                } satisfies NatsPublisherJob),
+              ),
             ),
     nothing: () => publishTurn({ port: nothingPort, pid: nothing.pid }, { addresses: ['events'], ...singles }),
   })
@@ -137,13 +139,13 @@ async function runBatches(context: BenchContext): Promise<BenchResult> {
     connections: 1,
     batchEvents: 100,
     inFlight: 200,
-    warmUpMs: 500,
-    seconds: context.either(2.5, 1),
+    warmUpMs: 400,
+    seconds: context.either(1.6, 1),
   }
   const turns = await context.turns<'sync' | 'rhea' | 'os', Turn>({
-    sync: () => publishTurn(ehub, { addresses: ['sync'], ...batches }),
+    sync: () => context.withWarmMemory(2.4e9, () => publishTurn(ehub, { addresses: ['sync'], ...batches })),
     rhea: () => publishTurn(rhea, { addresses: ['events'], ...batches }),
-    os: () => publishTurn(ehub, { addresses: ['os'], ...batches }),
+    os: () => context.withWarmMemory(2.4e9, () => publishTurn(ehub, { addresses: ['os'], ...batches })),
   })
   const sync = rateFigure('ehub sync', turns.sync)
   const os = rateFigure('ehub os', turns.os)

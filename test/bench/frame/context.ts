@@ -1,9 +1,10 @@
 // What a bench is and what it is given: rounds, folders of its own, a deadline, and interleaved turns.
 
 import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BenchResult } from './result.ts'
+import { Worker } from './workers.ts'
 
 export interface Bench {
   readonly name: string
@@ -11,14 +12,20 @@ export interface Bench {
   run(context: BenchContext): Promise<BenchResult>
 }
 
+/** Above what any server here writes. */
+const warmBytesPerSecond = 1.2e9
+
 export interface Settings {
   readonly rounds: number
+  /** Leaves memory as the machine has it. */
+  readonly isMemoryCold: boolean
   readonly isQuick: boolean
 }
 
 export class BenchContext {
   readonly rounds: number
   readonly isQuick: boolean
+  readonly isMemoryCold: boolean
   readonly #root: string
   readonly #say: (line: string) => void
   readonly #deadlineMs: number
@@ -27,6 +34,7 @@ export class BenchContext {
   constructor(root: string, settings: Settings, deadlineMs: number, say: (line: string) => void) {
     this.rounds = settings.rounds
     this.isQuick = settings.isQuick
+    this.isMemoryCold = settings.isMemoryCold
     this.#root = root
     this.#say = say
     this.#deadlineMs = deadlineMs
@@ -80,6 +88,22 @@ export class BenchContext {
     return samples
   }
 
+  /**
+   * Runs a turn that writes about `bytes` of files, with as much warm memory coming free while it runs
+   * (`machine/memory.ts`); the same for every partner. Quick runs go without.
+   */
+  async withWarmMemory<T>(bytes: number, take: () => Promise<T>): Promise<T> {
+    if (this.isQuick || this.isMemoryCold) return take()
+    const holder = Worker.start('machine/memory.ts', { bytes, bytesPerSecond: warmBytesPerSecond })
+    try {
+      await holder.ready(60_000)
+      holder.go()
+      return await take()
+    } finally {
+      await holder.stop()
+    }
+  }
+
   flushDisk(): void {
     try {
       execFileSync('sync', ['-f', this.#root], { timeout: 120_000, stdio: 'ignore' })
@@ -87,23 +111,6 @@ export class BenchContext {
       // Without the tool turns are still comparable, only noisier; nothing to act on.
     }
   }
-}
-
-/**
- * Fills page cache once and empties it again. A virtual machine gets its memory page by page when it first writes to it, at a
- * fraction of the later speed; without this the first bench pays for that and its partners do not.
- * @returns Gigabytes written: until `bytesMax` or `secondsMax`.
- */
-export function touchMemory(folder: string, bytesMax: number, secondsMax: number): number {
-  const path = join(folder, 'touch.bin')
-  const file = openSync(path, 'w')
-  const chunk = Buffer.alloc(4 * 1024 * 1024, 0x61)
-  const began = performance.now()
-  let written = 0
-  while (written < bytesMax && performance.now() - began < secondsMax * 1000) written += writeSync(file, chunk)
-  closeSync(file)
-  rmSync(path)
-  return written / 1e9
 }
 
 /** The machine's page cache in a few words, for the notes beside figures that write a lot. */
