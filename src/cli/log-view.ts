@@ -1,5 +1,7 @@
 // The daemon's log lines (JSON, one a line) as people read them.
 
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { escapeText } from '../base/escape-text.ts'
 import type { Colour, Output } from './output.ts'
 
@@ -31,6 +33,21 @@ export function parseLogLine(line: string): LogLine | null {
     message: typeof message === 'string' ? message : '',
     fields: Object.entries(rest),
   }
+}
+
+/** The log written to last, of all daemons that ran in the background; null when none did. */
+export function newestLog(folder: string): string | null {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    return null
+  }
+  const logs = names
+    .filter((name) => /^[0-9a-f]{16}\.log$/.test(name))
+    .map((name) => join(folder, name))
+    .map((path) => ({ path, changedAtMs: statSync(path).mtimeMs }))
+  return logs.toSorted((a, b) => b.changedAtMs - a.changedAtMs).at(0)?.path ?? null
 }
 
 export function isAtLeast(level: LogLevel, least: LogLevel): boolean {

@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts'
 import { type Machine, thisMachine } from '../base/machine.ts'
 import { SystemRandom } from '../base/random.ts'
 import type { ReadyMessage } from '../wire/control/ready-message.ts'
-import { daemonKey, logPath, stateFolder } from '../wire/control/places.ts'
+import { daemonKey, ephemeralKeyText, logPath, stateFolder } from '../wire/control/places.ts'
 import { assembleDaemon, type Daemon } from './assemble.ts'
 import { type DaemonConfig, type DaemonSettings, readDaemonConfig } from './config.ts'
 import { canonicalDataFolder } from './discovery.ts'
@@ -48,9 +48,10 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   const startedIn = process.cwd()
   try {
     const config = locateData(readDaemonConfig(options.settings, machine), machine)
-    const key = daemonKey(config.dataFolder ?? `ephemeral:${process.pid}`)
-    const logFile = options.foreground === null ? backgroundLogFile(machine, key) : null
+    const key = daemonKey(config.dataFolder ?? `${ephemeralKeyText}:${process.pid}`)
+    const logFile = options.foreground === null ? backgroundLogFile(machine, config.dataFolder) : null
     log = makeLog(logFile === null ? sinkOf(options) : new LogFile(logFile), config.logLevel)
+    if (config.dataFolder === null) log = log.with({ pid: process.pid })
     ending.watch(log)
     // In the background nothing keeps the folder it was started in busy; every path is absolute by now.
     if (logFile !== null) process.chdir('/')
@@ -153,7 +154,8 @@ function locateData(config: DaemonConfig, machine: Machine): DaemonConfig {
   return { ...config, dataFolder: canonicalDataFolder(config.dataFolder, machine) }
 }
 
-function backgroundLogFile(machine: Machine, key: string): string {
+// Daemons without data share a log: one for each would pile up.
+function backgroundLogFile(machine: Machine, dataFolder: string | null): string {
   const folder = stateFolder(machine)
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -163,7 +165,7 @@ function backgroundLogFile(machine: Machine, key: string): string {
       cause: error,
     })
   }
-  return logPath(folder, key)
+  return logPath(folder, daemonKey(dataFolder ?? ephemeralKeyText))
 }
 
 function sinkOf({ foreground }: RunOptions): LineSink {

@@ -3,7 +3,7 @@
 // got another name. `@peculiar/x509` is loaded only when something has to be made.
 
 import { createPrivateKey, webcrypto, X509Certificate } from 'node:crypto'
-import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SecureVersion } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
@@ -49,14 +49,35 @@ export async function serverTls(options: TlsOptions): Promise<ServerTls> {
   if (present !== null) return present
   const { folder } = options
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    const authority = readPair(folder, 'ca')
-    const made = await issue(options, authority)
-    if (authority?.certificate !== made.authority.certificate) writePair(folder, 'ca', made.authority)
-    writePair(folder, 'server', made.server)
-    return together(folder, made.server, made.authority)
+    if (readAuthority(folder, options.clock) === null) await makeAll(options)
+    const authority = readAuthority(folder, options.clock)
+    if (authority === null) throw new Error('it holds no usable authority')
+    const made = presentServerTls(options)
+    if (made !== null) return made
+    const { server } = await issue(options, authority)
+    writePair(folder, 'server', server)
+    return together(folder, server, authority)
   } catch (error) {
     throw unusable(folder, error)
+  }
+}
+
+// Put together beside its place and renamed into it: of several daemons that start at once one wins, and all use its files.
+async function makeAll(options: TlsOptions): Promise<void> {
+  const { folder } = options
+  const unfinished = `${folder}.${options.random.bytes(6).toString('hex')}`
+  mkdirSync(unfinished, { recursive: true, mode: 0o700 })
+  try {
+    const { authority, server } = await issue(options, null)
+    writePair(unfinished, 'ca', authority)
+    writePair(unfinished, 'server', server)
+    // What lies there without a usable authority is of no use to anybody.
+    if (existsSync(folder) && readAuthority(folder, options.clock) === null) rmSync(folder, { recursive: true })
+    renameSync(unfinished, folder)
+  } catch (error) {
+    rmSync(unfinished, { recursive: true, force: true })
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error
   }
 }
 
@@ -64,7 +85,7 @@ export async function serverTls(options: TlsOptions): Promise<ServerTls> {
 export function presentServerTls(options: TlsOptions): ServerTls | null {
   const { folder } = options
   try {
-    const authority = readPair(folder, 'ca')
+    const authority = readAuthority(folder, options.clock)
     const server = readPair(folder, 'server')
     if (authority === null || server === null || !isGood(server, authority, options)) return null
     return together(folder, server, authority)
@@ -90,13 +111,20 @@ function unusable(folder: string, error: unknown): EhubError {
   })
 }
 
+/** null also when its parts do not belong together or it lapses soon. */
+function readAuthority(folder: string, clock: Clock): Issued | null {
+  const pair = readPair(folder, 'ca')
+  if (pair === null) return null
+  const certificate = new X509Certificate(pair.certificate)
+  const isSound = certificate.checkPrivateKey(createPrivateKey(pair.key))
+  return isSound && Date.parse(certificate.validTo) - renewBeforeMs > clock.now() ? pair : null
+}
+
 function isGood(server: Issued, authority: Issued, { hostName, clock }: TlsOptions): boolean {
   const certificate = new X509Certificate(server.certificate)
-  const issuer = new X509Certificate(authority.certificate)
-  const lapsesAtMs = Math.min(Date.parse(certificate.validTo), Date.parse(issuer.validTo))
   return (
-    certificate.verify(issuer.publicKey) &&
-    lapsesAtMs - renewBeforeMs > clock.now() &&
+    certificate.verify(new X509Certificate(authority.certificate).publicKey) &&
+    Date.parse(certificate.validTo) - renewBeforeMs > clock.now() &&
     certificate.checkHost(hostName) !== undefined &&
     certificate.checkPrivateKey(createPrivateKey(server.key))
   )
@@ -118,12 +146,6 @@ async function issue(
   })
 
   let authority = present
-  if (
-    authority !== null &&
-    Date.parse(new X509Certificate(authority.certificate).validTo) < clock.now() + renewBeforeMs
-  ) {
-    authority = null
-  }
   let authorityKeys: webcrypto.CryptoKeyPair
   if (authority === null) {
     authorityKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])

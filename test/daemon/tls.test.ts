@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
@@ -76,6 +76,22 @@ describe('certificates', () => {
     assert.notEqual(renewed.certificate, renamed.certificate)
     assert.ok(new X509Certificate(renewed.certificate).verify(new X509Certificate(ca).publicKey))
     assert.equal(readFileSync(renewed.caFile, 'utf8'), ca)
+  })
+
+  test('several that start at once agree on one authority', async (t) => {
+    const options = { folder: place(t), hostName: 'box', clock: system, random }
+    const all = await Promise.all([serverTls(options), serverTls({ ...options }), serverTls({ ...options })])
+    const ca = new X509Certificate(readFileSync(all[0].caFile, 'utf8'))
+    for (const { certificate } of all) assert.ok(new X509Certificate(certificate).verify(ca.publicKey))
+  })
+
+  test('an authority whose parts do not belong together is replaced', async (t) => {
+    const folder = place(t)
+    const options = { folder, hostName: 'box', clock: system, random }
+    await serverTls(options)
+    copyFileSync(join(folder, 'server.key'), join(folder, 'ca.key'))
+    const { certificate, caFile } = await serverTls(options)
+    assert.ok(new X509Certificate(certificate).verify(new X509Certificate(readFileSync(caFile, 'utf8')).publicKey))
   })
 
   test('a key open to others is refused', async (t) => {

@@ -4,9 +4,9 @@ import { EhubError } from '../../base/error.ts'
 import { thisMachine } from '../../base/machine.ts'
 import { BaseCommand } from '../../cli/base-command.ts'
 import { FileFollower } from '../../cli/follow-file.ts'
-import { formatLogLine, isAtLeast, parseLogLine } from '../../cli/log-view.ts'
+import { formatLogLine, isAtLeast, newestLog, parseLogLine } from '../../cli/log-view.ts'
 import { canonicalFolder, lookForDaemon } from '../../client/discovery.ts'
-import { daemonKey, defaultDataFolder, logPath, stateFolder } from '../../wire/control/places.ts'
+import { daemonKey, logPath, stateFolder } from '../../wire/control/places.ts'
 
 export default class DaemonLogs extends BaseCommand {
   static override summary = 'Show the log of the background daemon, also when it no longer runs.'
@@ -48,9 +48,11 @@ export default class DaemonLogs extends BaseCommand {
 
   async #path(dataFolder: string | null): Promise<string> {
     if (lookForDaemon({ env: process.env, dataFolder }) === null) {
-      const machine = thisMachine(process.env)
-      const folder = canonicalFolder(dataFolder ?? defaultDataFolder(machine))
-      return logPath(stateFolder(machine), daemonKey(folder))
+      const folder = stateFolder(thisMachine(process.env))
+      if (dataFolder !== null) return logPath(folder, daemonKey(canonicalFolder(dataFolder)))
+      const newest = newestLog(folder)
+      if (newest !== null) return newest
+      throw new EhubError('file-not-found', 'no daemon ever ran in the background here')
     }
     const { logFile, pid } = await this.control().call('status', {})
     if (logFile !== null) return logFile

@@ -6,7 +6,7 @@ import { BaseCommand } from '../../cli/base-command.ts'
 import { spawnDaemon, startTimeoutMs } from '../../cli/spawn-daemon.ts'
 import { stopDaemon } from '../../cli/stop-daemon.ts'
 import { findDaemon } from '../../client/discovery.ts'
-import { crashLogPath, daemonKey, stateFolder } from '../../wire/control/places.ts'
+import { crashLogPath, daemonKey, ephemeralKeyText, stateFolder } from '../../wire/control/places.ts'
 
 export default class DaemonRestart extends BaseCommand {
   static override summary = 'Stop the daemon and start it again as it was started.'
@@ -30,7 +30,7 @@ export default class DaemonRestart extends BaseCommand {
     const status = await spawnDaemon({
       argv: daemon.argv,
       folder: daemon.startedIn,
-      crashLog: crashLogPath(stateFolder(thisMachine(env)), daemonKey(daemon.dataFolder ?? 'ephemeral')),
+      crashLog: crashLogPath(stateFolder(thisMachine(env)), daemonKey(daemon.dataFolder ?? ephemeralKeyText)),
       clock: this.clock,
       timeoutMs: this.timeoutMs ?? startTimeoutMs,
     })

@@ -6,7 +6,7 @@ import { daemonFlags } from '../../cli/daemon-flags.ts'
 import { portPairs } from '../../cli/daemon-view.ts'
 import { spawnDaemon, startTimeoutMs } from '../../cli/spawn-daemon.ts'
 import { canonicalFolder, lookForDaemon } from '../../client/discovery.ts'
-import { crashLogPath, daemonKey, defaultDataFolder, stateFolder } from '../../wire/control/places.ts'
+import { crashLogPath, daemonKey, defaultDataFolder, ephemeralKeyText, stateFolder } from '../../wire/control/places.ts'
 
 export default class DaemonStart extends BaseCommand {
   static override summary = 'Start the daemon; returns when it is ready.'
@@ -35,7 +35,7 @@ export default class DaemonStart extends BaseCommand {
     const status = await spawnDaemon({
       argv,
       folder: process.cwd(),
-      crashLog: crashLogPath(stateFolder(machine), daemonKey(flags.ephemeral ? 'ephemeral' : dataFolder)),
+      crashLog: crashLogPath(stateFolder(machine), daemonKey(flags.ephemeral ? ephemeralKeyText : dataFolder)),
       clock: this.clock,
       timeoutMs: this.timeoutMs ?? startTimeoutMs,
     })

@@ -62,6 +62,9 @@ export function crashLogPath(folder: string, key: string): string {
   return join(folder, `${key}.crash.log`)
 }
 
+/** Stands for the data folder of daemons that have none, where they share something. */
+export const ephemeralKeyText = 'ephemeral'
+
 /** @param dataFolder Canonical path, or for a daemon without one a text of its own. */
 export function daemonKey(dataFolder: string): string {
   return createHash('sha256').update(dataFolder).digest('hex').slice(0, 16)
