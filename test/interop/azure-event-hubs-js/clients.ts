@@ -11,7 +11,7 @@ import {
 } from '@azure/event-hubs'
 
 /** One try, at once: a test says what happens, not what happens after a minute of retries. */
-export const noRetries = { retryOptions: { maxRetries: 0, retryDelayInMs: 1, timeoutInMs: 10_000 } }
+export const noRetries = { retryOptions: { maxRetries: 0, retryDelayInMs: 1, timeoutInMs: 5_000 } }
 
 export interface HubAddress {
   readonly connectionString: string

@@ -157,7 +157,10 @@ test('an owner level displaces readers without and with an equal or lower one, a
   assert.equal((await ended(shared)).code, 'ReceiverDisconnectedError')
   await one.receiving
   const equal = open(1)
-  assert.match((await ended(one)).message, /New receiver '.+' with higher epoch of '1' is created hence current receiver/)
+  assert.match(
+    (await ended(one)).message,
+    /New receiver '.+' with higher epoch of '1' is created hence current receiver/,
+  )
   await equal.receiving
   const higher = open(5)
   assert.equal((await ended(equal)).code, 'ReceiverDisconnectedError')
@@ -177,7 +180,10 @@ test('the sixth reader of a partition in a group is refused', async (t) => {
   const sixth = open()
   const error = await sixth.failed
   assert.equal(error.code, 'QuotaExceededError')
-  assert.match(error.message, /Exceeded the maximum number of allowed receivers per partition in a consumer group which is 5/)
+  assert.match(
+    error.message,
+    /Exceeded the maximum number of allowed receivers per partition in a consumer group which is 5/,
+  )
   await Promise.all([...five, sixth].map((reader) => reader.close()))
 })
 
