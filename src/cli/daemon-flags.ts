@@ -7,6 +7,11 @@ const port = (summary: string, env: string) =>
   Flags.integer({ summary: `${summary} (0: any free one).`, min: 0, max: 65_535, env, helpValue: 'PORT' })
 
 export const daemonFlags = {
+  'data-dir': Flags.string({
+    summary: 'Folder for everything that is kept; one of your own data folders by default.',
+    env: 'EHUB_DATA_DIR',
+    helpValue: 'DIR',
+  }),
   config: Flags.string({
     summary: 'Configuration file: JSON, the flags below without dashes as keys of an object "daemon".',
     env: 'EHUB_CONFIG',
@@ -43,6 +48,11 @@ export const daemonFlags = {
     summary: 'Hub to make at start unless it exists; may be repeated.',
     multiple: true,
     helpValue: 'NAME[:PARTITIONS]',
+  }),
+  'lag-interval': Flags.string({
+    summary: 'How often the consumer groups are looked at for lag; 1s by default.',
+    env: 'EHUB_LAG_INTERVAL',
+    helpValue: 'DUR',
   }),
   'log-level': Flags.string({
     summary: 'Least level that is logged; info by default.',

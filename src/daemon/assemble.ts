@@ -14,11 +14,14 @@ import type { Broker, Caller } from './broker/broker-api.ts'
 import { certificates } from './certificates.ts'
 import type { DaemonConfig } from './config.ts'
 import { prepareRendezvous, publishRecord, type Rendezvous, withdrawRecord } from './discovery.ts'
+import { historyKey, LagHistory } from './observe/lag-history.ts'
+import { LagSampler } from './observe/lag-sampler.ts'
 import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
-import { controlHandlers } from './protocols/control/operations.ts'
+import { controlHandlers, type LagView } from './protocols/control/operations.ts'
 import { ControlServer } from './protocols/control/server.ts'
 import { MemoryEngine } from './storage/memory-engine.ts'
+import { NodeDisk } from './storage/node-disk.ts'
 import type { StorageEngine } from './storage/storage-engine.ts'
 import { type ServerTls, tlsVersionMin } from './tls.ts'
 
@@ -87,6 +90,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   opened.add('amqp', () => amqp.close())
   const network = await openNetwork(parts, amqp, tls, opened)
 
+  const lag = await openLag(parts, broker, owner, opened)
   const startedAtMs = clock.now()
   const status = (): StatusReply => ({
     pid: process.pid,
@@ -106,7 +110,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     warnings: network.warnings,
   })
   const control = new ControlServer({
-    handlers: controlHandlers(broker, owner, { status, shutdown: parts.onShutdown }),
+    handlers: controlHandlers(broker, owner, { status, shutdown: parts.onShutdown }, lag),
     log: log.with({ part: 'control' }),
     onBug: parts.onBug,
   })
@@ -144,6 +148,37 @@ function openEngine({ config }: DaemonParts): StorageEngine {
 }
 
 // Under the data folder's lock: of two starters only one makes them.
+async function openLag(
+  { config, clock, log }: DaemonParts,
+  broker: Broker,
+  caller: Caller,
+  opened: Teardown,
+): Promise<LagView> {
+  const lines = log.with({ part: 'lag' })
+  // Without a data folder there is nowhere to keep a week of samples.
+  const history = config.dataFolder === null ? null : new LagHistory(new NodeDisk(config.dataFolder), lines)
+  if (history !== null) opened.add('lag history', () => history.close())
+  const sampler = new LagSampler({
+    broker,
+    caller,
+    clock,
+    log: lines,
+    sampleMs: config.lagSampleMs,
+    onSample: (snapshot) => history?.keep(snapshot),
+  })
+  opened.add('lag', () => sampler.stop())
+  await sampler.start()
+  return {
+    get snapshot() {
+      return sampler.snapshot
+    },
+    sample: () => sampler.sample(),
+    noteDeliberateMove: (hub, group, partition) => sampler.noteDeliberateMove(hub, group, partition),
+    history: async (hub, group, partition, fromMs) =>
+      (await history?.read(historyKey(hub, group, partition), fromMs, clock.now())) ?? [],
+  }
+}
+
 function openTls({ config, machine, clock, random, self }: DaemonParts, rendezvous: Rendezvous): Promise<ServerTls> {
   // Without a data folder the authority lives where the daemon can be found.
   const folder = config.dataFolder === null ? join(rendezvous.folder, 'tls') : join(config.dataFolder, 'tls')

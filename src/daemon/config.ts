@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { parseDuration } from '../base/duration.ts'
 import { EhubError } from '../base/error.ts'
 import type { Machine } from '../base/machine.ts'
 import { defaultDataFolder } from '../wire/control/places.ts'
@@ -26,6 +27,7 @@ export interface DaemonSettings {
   readonly 'https-port'?: number | undefined
   readonly hub?: readonly string[] | undefined
   readonly 'log-level'?: string | undefined
+  readonly 'lag-interval'?: string | undefined
 }
 
 export interface HubSeed {
@@ -47,6 +49,8 @@ export interface DaemonConfig {
   /** Made at start unless they exist. */
   readonly hubs: readonly HubSeed[]
   readonly logLevel: LogLevel
+  /** Milliseconds between two looks at the consumer groups. */
+  readonly lagSampleMs: number
 }
 
 /** Decision D11. */
@@ -67,6 +71,7 @@ const fileKeys = {
   'https-port': 'port',
   hub: 'texts',
   'log-level': 'text',
+  'lag-interval': 'text',
 } as const satisfies Record<Exclude<keyof DaemonSettings, 'config'>, Kind>
 
 /** @throws EhubError `config-invalid` naming the setting, `file-not-found` for a file that was named. */
@@ -91,6 +96,7 @@ export function readDaemonConfig(given: DaemonSettings, machine: Machine): Daemo
     httpsPort: port('https-port'),
     hubs: (settings.hub ?? []).map(parseHubSeed),
     logLevel: oneOf('log-level', settings['log-level'] ?? 'info', logLevels),
+    lagSampleMs: lagInterval(settings['lag-interval'] ?? '1s'),
   }
 }
 
@@ -101,6 +107,13 @@ export function parseHubSeed(text: string): HubSeed {
   if (count === undefined) return { name, partitionCount: null }
   if (rest.length > 0 || !/^\d{1,4}$/.test(count)) throw invalid(`--hub "${text}" is not NAME or NAME:PARTITIONS`)
   return { name, partitionCount: Number(count) }
+}
+
+/** Faster looks would cost what they measure, slower ones say nothing. */
+function lagInterval(text: string): number {
+  const ms = parseDuration(text)
+  if (ms < 50 || ms > 60_000) throw invalid(`--lag-interval "${text}" is not between 50ms and 1m`)
+  return ms
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {

@@ -29,6 +29,7 @@ describe('daemon configuration', () => {
       httpsPort: { port: 8443, isExplicit: false },
       hubs: [],
       logLevel: 'info',
+      lagSampleMs: 1000,
     })
   })
 
@@ -43,6 +44,14 @@ describe('daemon configuration', () => {
     assert.equal(config.tier, 'basic')
     assert.deepEqual(config.amqpPort, { port: 0, isExplicit: true })
     assert.deepEqual(config.hubs, [{ name: 'orders', partitionCount: 8 }])
+  })
+
+  test('the lag interval has bounds', (t) => {
+    const machine = thisMachine({ HOME: home(t) })
+    assert.equal(readDaemonConfig({ 'lag-interval': '100ms' }, machine).lagSampleMs, 100)
+    for (const text of ['10ms', '2m', 'often']) {
+      assert.throws(() => readDaemonConfig({ 'lag-interval': text }, machine), /lag-interval|"often"/)
+    }
   })
 
   test('ephemeral keeps nothing', (t) => {

@@ -32,6 +32,17 @@ const floors: readonly Floor[] = [
     may: ['src/base/', 'src/wire/', 'src/daemon/storage/storage-engine.ts'],
   },
   {
+    // Looks at the broker over time; its samples lie on the disk beside the logs.
+    folder: 'src/daemon/observe/',
+    may: [
+      'src/base/',
+      'src/wire/',
+      'src/daemon/broker/',
+      'src/daemon/storage/storage-engine.ts',
+      'src/daemon/storage/disk.ts',
+    ],
+  },
+  {
     folder: 'src/daemon/protocols/amqp/',
     may: ['src/base/', 'src/wire/', 'src/daemon/broker/', 'src/daemon/storage/storage-engine.ts'],
     packages: ['ws'],

@@ -3,6 +3,7 @@
 // `:name` segments are percent-encoded path parameters; GET parameters travel in the query, the others in the body.
 
 import type { EhubErrorCode } from '../../base/error.ts'
+import type { LagSnapshot } from '../lag/snapshot.ts'
 
 export interface PortsInfo {
   /** null: not listening. */
@@ -89,6 +90,12 @@ export interface CheckpointReply {
   readonly etag: string
 }
 
+/** A lag that held from this moment until the next sample. */
+export interface LagSample {
+  readonly atMs: number
+  readonly lag: number
+}
+
 /** As `StartPosition` of the broker, in JSON. */
 export type PositionRequest =
   | { readonly kind: 'beginning' }
@@ -145,12 +152,20 @@ export interface ControlOperations {
       readonly offset?: string
       readonly owner?: string
       readonly ifMatch?: string | null
+      /** Moved by a person: a step back is then a warning for a while instead of an error. */
+      readonly isDeliberate?: boolean
     }
     reply: CheckpointReply
   }
   clearCheckpoint: {
     request: { readonly hub: string; readonly group: string; readonly partition: number }
     reply: Record<never, never>
+  }
+  /** Taken anew when `isFresh`, else as of the daemon's last look. */
+  lag: { request: { readonly hub?: string; readonly group?: string; readonly isFresh?: boolean }; reply: LagSnapshot }
+  lagHistory: {
+    request: { readonly hub: string; readonly group: string; readonly partition: number; readonly fromMs: number }
+    reply: { readonly samples: readonly LagSample[] }
   }
   resolvePosition: {
     request: { readonly hub: string; readonly partition: number; readonly position: PositionRequest }
@@ -183,6 +198,8 @@ export const routes = {
   listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
   setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
+  lag: { method: 'GET', path: '/lag' },
+  lagHistory: { method: 'GET', path: '/hubs/:hub/groups/:group/partitions/:partition/lag' },
   resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
 } as const satisfies Record<ControlOperation, Route>
 
@@ -222,8 +239,11 @@ export const requestFields = {
     offset: 'text?',
     owner: 'text?',
     ifMatch: 'text|null?',
+    isDeliberate: 'boolean?',
   },
   clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer' },
+  lag: { hub: 'text?', group: 'text?', isFresh: 'boolean?' },
+  lagHistory: { hub: 'text', group: 'text', partition: 'integer', fromMs: 'integer' },
   resolvePosition: { hub: 'text', partition: 'integer', position: 'position' },
 } as const satisfies {
   readonly [O in ControlOperation]: { readonly [K in keyof Required<ControlRequest<O>>]: FieldKind }

@@ -8,9 +8,12 @@ import type {
   ControlRequest,
   HubDetailsReply,
   HubReply,
+  LagSample,
   PartitionReply,
   StatusReply,
 } from '../../../wire/control/contract.ts'
+import { entityKey } from '../../../wire/entity-names.ts'
+import type { LagSnapshot } from '../../../wire/lag/snapshot.ts'
 import type { Broker, Caller, Checkpoint, HubDescription, PartitionDescription } from '../../broker/broker-api.ts'
 import type { Durability } from '../../storage/storage-engine.ts'
 
@@ -21,6 +24,16 @@ export interface DaemonFacts {
   shutdown(graceMs: number | null): void
 }
 
+/** How far the consumer groups are behind, as the daemon sees it over time. */
+export interface LagView {
+  readonly snapshot: LagSnapshot
+  /** A look now. */
+  sample(): Promise<void>
+  /** @throws EhubError `hub-not-found`. */
+  noteDeliberateMove(hub: string, group: string, partition: number): void
+  history(hub: string, group: string, partition: number, fromMs: number): Promise<readonly LagSample[]>
+}
+
 export type ControlHandlers = {
   readonly [O in ControlOperation]: (request: ControlRequest<O>) => ControlReply<O> | Promise<ControlReply<O>>
 }
@@ -28,7 +41,7 @@ export type ControlHandlers = {
 const done = {}
 
 /** @param caller The owner's: the socket's permissions are the authentication. */
-export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFacts): ControlHandlers {
+export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFacts, lag: LagView): ControlHandlers {
   const partitionsOf = (hub: HubDescription): PartitionDescription[] =>
     Array.from({ length: hub.partitionCount }, (_, index) => broker.describePartition(caller, hub.name, String(index)))
 
@@ -78,20 +91,40 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
     listCheckpoints: ({ hub, group }) => ({
       checkpoints: broker.checkpoints(caller, hub, group).map(checkpointReply),
     }),
-    setCheckpoint: async ({ hub, group, partition, offset, ...write }) =>
-      checkpointReply(
-        await broker.setCheckpoint(caller, hub, group, partition, {
-          ...write,
-          ...(offset === undefined ? {} : { offset: parseOffset(offset) }),
-        }),
-      ),
+    setCheckpoint: async ({ hub, group, partition, offset, isDeliberate, ...write }) => {
+      const checkpoint = await broker.setCheckpoint(caller, hub, group, partition, {
+        ...write,
+        ...(offset === undefined ? {} : { offset: parseOffset(offset) }),
+      })
+      if (isDeliberate === true) lag.noteDeliberateMove(checkpoint.hub, checkpoint.group, partition)
+      return checkpointReply(checkpoint)
+    },
     clearCheckpoint: async ({ hub, group, partition }) => {
       await broker.clearCheckpoint(caller, hub, group, partition)
       return done
     },
+    lag: async ({ hub, group, isFresh }) => {
+      if (hub !== undefined) broker.describeHub(caller, hub)
+      if (isFresh === true) await lag.sample()
+      return selectLag(lag.snapshot, hub, group)
+    },
+    lagHistory: async ({ hub, group, partition, fromMs }) => ({
+      samples: await lag.history(broker.describeHub(caller, hub).name, group, partition, fromMs),
+    }),
     resolvePosition: async ({ hub, partition, position }) => ({
       sequence: await broker.resolvePosition(caller, hub, partition, position),
     }),
+  }
+}
+
+function selectLag(snapshot: LagSnapshot, hub: string | undefined, group: string | undefined): LagSnapshot {
+  // Names are compared as the broker compares them.
+  const isSame = (name: string, wanted: string | undefined) =>
+    wanted === undefined || entityKey(name) === entityKey(wanted)
+  return {
+    ...snapshot,
+    hubs: snapshot.hubs.filter((row) => isSame(row.hub, hub)),
+    partitions: snapshot.partitions.filter((row) => isSame(row.hub, hub) && isSame(row.group, group)),
   }
 }
 

@@ -1,6 +1,8 @@
 // The least of a broker that the control API can be served from: one hub, calls written down.
 
 import { EhubError } from '../../../../src/base/error.ts'
+import { partition } from '../../../tui/fixture.ts'
+import type { LagView } from '../../../../src/daemon/protocols/control/operations.ts'
 import type { Broker, Caller, HubDescription } from '../../../../src/daemon/broker/broker-api.ts'
 
 export const owner: Caller = {
@@ -81,4 +83,23 @@ export function fakeBroker(): FakeBroker {
     },
   }
   return { broker: broker as Broker, calls }
+}
+
+/** Two partitions of two groups; deliberate moves and questions are noted. */
+export function fakeLag(calls: unknown[][]): LagView {
+  return {
+    snapshot: {
+      atMs: 1000,
+      sampleMs: 1000,
+      store: 'daemon',
+      hubs: [],
+      partitions: [partition('orders', '$Default', 0), partition('orders', 'billing', 0)],
+    },
+    sample: async () => void calls.push(['sample']),
+    noteDeliberateMove: (...move) => void calls.push(['noteDeliberateMove', ...move]),
+    history: async (...asked) => {
+      calls.push(['history', ...asked])
+      return [{ atMs: 900, lag: 4 }]
+    },
+  }
 }

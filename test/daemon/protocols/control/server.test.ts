@@ -10,19 +10,24 @@ import { quietLog } from '../../../../src/base/log.ts'
 import { ControlClient } from '../../../../src/client/control-client.ts'
 import { controlHandlers } from '../../../../src/daemon/protocols/control/operations.ts'
 import { ControlServer } from '../../../../src/daemon/protocols/control/server.ts'
-import { fakeBroker, owner } from './fake-broker.ts'
+import { fakeBroker, fakeLag, owner } from './fake-broker.ts'
 
 async function serve(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'ehub-control-'))
   const socketPath = join(folder, 's')
   const { broker, calls } = fakeBroker()
   const bugs: unknown[] = []
-  const handlers = controlHandlers(broker, owner, {
-    status: () => {
-      throw new EhubError('server-busy', 'later', { retryAfterMs: 250 })
+  const handlers = controlHandlers(
+    broker,
+    owner,
+    {
+      status: () => {
+        throw new EhubError('server-busy', 'later', { retryAfterMs: 250 })
+      },
+      shutdown: (graceMs) => void calls.push(['shutdown', graceMs]),
     },
-    shutdown: (graceMs) => void calls.push(['shutdown', graceMs]),
-  })
+    fakeLag(calls),
+  )
   const server = new ControlServer({ handlers, log: quietLog, onBug: (error) => bugs.push(error) })
   await server.listen(socketPath)
   t.after(() => {
@@ -103,6 +108,35 @@ describe('the control API', () => {
         [0, 9, '4096', false],
         [1, -1, '-1', true],
       ],
+    )
+  })
+
+  test('lag is selected by names in any case, taken anew when asked, and read back over time', async (t) => {
+    const { client, calls } = await serve(t)
+    const all = await client.call('lag', {})
+    assert.deepEqual(
+      all.partitions.map((row) => row.group),
+      ['$Default', 'billing'],
+    )
+    const one = await client.call('lag', { hub: 'orders', group: 'BILLING', isFresh: true })
+    assert.deepEqual(
+      one.partitions.map((row) => row.group),
+      ['billing'],
+    )
+    await assert.rejects(client.call('lag', { hub: 'ordes' }), { code: 'hub-not-found' })
+    const { samples } = await client.call('lagHistory', { hub: 'orders', group: 'billing', partition: 0, fromMs: 5 })
+    assert.deepEqual(samples, [{ atMs: 900, lag: 4 }])
+    assert.deepEqual(calls, [['sample'], ['history', 'orders', 'billing', 0, 5]])
+  })
+
+  test('only a deliberate move of a checkpoint is noted as one', async (t) => {
+    const { client, calls } = await serve(t)
+    const at = { hub: 'orders', group: 'billing', partition: 0, sequence: 3 }
+    await client.call('setCheckpoint', at)
+    await client.call('setCheckpoint', { ...at, isDeliberate: true })
+    assert.deepEqual(
+      calls.filter(([name]) => name === 'noteDeliberateMove'),
+      [['noteDeliberateMove', 'orders', 'billing', 0]],
     )
   })
 
