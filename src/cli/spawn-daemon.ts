@@ -1,9 +1,9 @@
 // Starts the daemon as a process of its own and waits until it says that it is ready. The same program, the same flags.
 
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { Clock, Timer } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { EhubError, errorCodes, type EhubErrorCode } from '../base/error.ts'
 import { selfCommand } from '../base/machine.ts'
 import type { StatusReply } from '../wire/control/contract.ts'
@@ -25,45 +25,70 @@ export const startTimeoutMs = 30_000
 
 /**
  * Resolves to the daemon's state once it is ready.
- * @throws EhubError what the daemon failed with, `timeout`, or `internal-error` with the end of what it wrote.
+ * @throws EhubError what the daemon failed with, `timeout`, `interrupted`, or `internal-error` with what it wrote last.
  */
 export async function spawnDaemon({ argv, folder, crashLog, clock, timeoutMs }: SpawnOptions): Promise<StatusReply> {
-  mkdirSync(dirname(crashLog), { recursive: true, mode: 0o700 })
-  const output = openSync(crashLog, 'w', 0o600)
+  const output = openCrashLog(crashLog)
   const [command = process.execPath, ...words] = selfCommand()
   const child = spawn(command, [...words, 'daemon', 'run', '--background', ...argv], {
     cwd: folder,
     detached: true,
-    stdio: ['ignore', output, output, 'ipc'],
+    stdio: ['ignore', output.descriptor, output.descriptor, 'ipc'],
   })
-  closeSync(output)
-  let deadline: Timer | null = null
+  closeSync(output.descriptor)
+  const { promise, resolve, reject } = Promise.withResolvers<StatusReply>()
+  const giveUp = (error: EhubError) => {
+    child.kill('SIGTERM')
+    reject(error)
+  }
+  child.on('error', (cause) => reject(new EhubError('internal-error', 'the daemon could not be started', { cause })))
+  child.on('exit', (code, signal) => reject(endedEarly(code, signal, crashLog, output.bytes)))
+  child.on('message', (message: ReadyMessage) => {
+    if (message.kind === 'ready') resolve(message.status)
+    else reject(startFailure(message))
+  })
+  const interrupt = () => giveUp(new EhubError('interrupted', 'interrupted before the daemon was ready'))
+  process.once('SIGINT', interrupt)
+  const deadline = clock.schedule(timeoutMs, () => giveUp(late(timeoutMs)))
   try {
-    return await new Promise<StatusReply>((resolve, reject) => {
-      child.on('error', (error) =>
-        reject(new EhubError('internal-error', 'the daemon could not be started', { cause: error })),
-      )
-      child.on('exit', (code, signal) => reject(endedEarly(code, signal, crashLog)))
-      child.on('message', (message: ReadyMessage) => {
-        if (message.kind === 'ready') resolve(message.status)
-        else reject(startFailure(message))
-      })
-      deadline = clock.schedule(timeoutMs, () => {
-        child.kill('SIGTERM')
-        reject(
-          new EhubError('timeout', `the daemon was not ready within ${timeoutMs} ms`, {
-            hint: 'Recovery after a crash may take longer: raise --timeout. "ehub daemon logs" says what it did.',
-          }),
-        )
-      })
-    })
+    return await promise
   } finally {
-    // The timer's type is lost across the closure.
-    ;(deadline as Timer | null)?.cancel()
+    deadline.cancel()
+    process.off('SIGINT', interrupt)
     child.removeAllListeners()
     if (child.connected) child.disconnect()
     child.unref()
   }
+}
+
+// Holds what crashes of earlier runs left, until it is long.
+const crashLogBytesMax = 1024 * 1024
+
+interface CrashLog {
+  readonly descriptor: number
+  /** What it held already. */
+  readonly bytes: number
+}
+
+function openCrashLog(path: string): CrashLog {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const descriptor = openSync(path, 'a', 0o600)
+    const { size } = fstatSync(descriptor)
+    if (size > crashLogBytesMax) ftruncateSync(descriptor)
+    return { descriptor, bytes: size > crashLogBytesMax ? 0 : size }
+  } catch (error) {
+    throw new EhubError('data-folder-unusable', `cannot write to the folder for logs "${dirname(path)}"`, {
+      hint: 'Name another with XDG_STATE_HOME.',
+      cause: error,
+    })
+  }
+}
+
+function late(timeoutMs: number): EhubError {
+  return new EhubError('timeout', `the daemon was not ready within ${timeoutMs} ms`, {
+    hint: 'Recovery after a crash may take longer: raise --timeout. "ehub daemon logs" says what it did.',
+  })
 }
 
 const knownCodes: ReadonlySet<string> = new Set(errorCodes)
@@ -73,9 +98,9 @@ function startFailure({ code, message, hint }: Extract<ReadyMessage, { kind: 'fa
   return new EhubError(known, message, hint === null ? {} : { hint })
 }
 
-function endedEarly(code: number | null, signal: string | null, crashLog: string): EhubError {
+function endedEarly(code: number | null, signal: string | null, crashLog: string, before: number): EhubError {
   const how = signal === null ? `with exit code ${code}` : `by ${signal}`
-  const last = readFileSync(crashLog, 'utf8').trim().split('\n').slice(-5).join('\n')
+  const last = readFileSync(crashLog).subarray(before).toString('utf8').trim().split('\n').slice(-5).join('\n')
   return new EhubError(
     'internal-error',
     `the daemon ended ${how} before it was ready${last === '' ? '' : `:\n${last}`}`,
