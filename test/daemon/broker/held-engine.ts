@@ -22,6 +22,7 @@ export class HeldEngine implements StorageEngine {
   holds: (id: LogId) => boolean = () => false
   readonly configs: LogConfig[] = []
   #held: Held[] = []
+  readonly #open: PartitionLog[] = []
   /** Why what does not continue a log is refused. */
   #failure: unknown = null
   readonly #inner = new MemoryEngine()
@@ -33,6 +34,7 @@ export class HeldEngine implements StorageEngine {
   async openLog(id: LogId, config: LogConfig): Promise<PartitionLog> {
     this.configs.push(config)
     const log = await this.#inner.openLog(id, config)
+    this.#open.push(log)
     const append = (batches: readonly Batch[]): Promise<void> => {
       if (this.#failure !== null && batches[0]?.baseSequence !== log.end.sequence) return Promise.reject(this.#failure)
       this.#failure = null
@@ -63,6 +65,23 @@ export class HeldEngine implements StorageEngine {
   /** Fails the newest waiting append. */
   failLast(error: unknown): void {
     this.#held.pop()?.reject(error)
+  }
+
+  /**
+   * Writes what waits, answers nobody, and opens every log anew for whoever comes next. Returns how many appends it wrote.
+   */
+  async crashAfterWriting(): Promise<number> {
+    const held = this.#held.splice(0)
+    for (const { log, batches } of held) await log.append(batches)
+    this.holds = () => false
+    for (const log of this.#open.splice(0)) await log.close()
+    return held.length
+  }
+
+  /** Trims a log as retention would. */
+  async trim(group: string, partition: number, sequence: number): Promise<void> {
+    const log = this.#open.find(({ id }) => id.group === group && id.partition === partition)
+    await log?.trimBefore(sequence)
   }
 
   listLogs(): Promise<readonly LogId[]> {

@@ -1,0 +1,86 @@
+// Random commands against the state, for properties of records, journal and snapshots.
+
+import fc from 'fast-check'
+import { isEhubError } from '../../../src/base/error.ts'
+import {
+  clearCheckpoint,
+  type Command,
+  createGroup,
+  createHub,
+  createNamespace,
+  deleteGroup,
+  deleteHub,
+  hubRemoved,
+  setCheckpoint,
+} from '../../../src/daemon/broker/commands.ts'
+import { snapshotRecords } from '../../../src/daemon/broker/snapshot.ts'
+import type { BrokerState } from '../../../src/daemon/broker/state.ts'
+import type { StateRecord } from '../../../src/daemon/broker/state-records.ts'
+
+export const rule = {
+  name: 'RootManageSharedAccessKey',
+  rights: ['listen', 'manage', 'send'],
+  primaryKey: 'p',
+  secondaryKey: 's',
+} as const
+
+export const newHub = (name: string, more: object = {}) =>
+  createHub({ name, namespace: 'local', durabilityDefault: 'sync', groupsMax: 4, numberAbove: 0, ...more })
+
+export const newGroup = (hub: string, group: string, ifNotExists = false) =>
+  createGroup({ namespace: 'local', hub, group, ifNotExists, groupsMax: 4 })
+
+export const checkpointAt = (hub: number, sequence: number, more: object = {}) =>
+  setCheckpoint({
+    hub,
+    hubName: 'hub',
+    group: '$Default',
+    partition: 0,
+    sequence,
+    offset: 10 * sequence,
+    enqueuedTimeMs: 5,
+    owner: null,
+    ifMatch: undefined,
+    ...more,
+  })
+
+const hubs = fc.constantFrom('a', 'B', 'b', 'c-1')
+const groups = fc.constantFrom('$Default', 'g1', 'G1', 'g2', 'g3', 'g4')
+const numbers = fc.integer({ min: 1, max: 6 })
+
+/** Commands on few names, so that they meet each other; many will be refused. */
+export const anyCommand: fc.Arbitrary<Command<unknown>> = fc.oneof(
+  fc.constant(createNamespace('local', rule)),
+  fc
+    .tuple(hubs, fc.integer({ min: 1, max: 3 }), fc.boolean())
+    .map(([name, partitionCount, ifNotExists]) => newHub(name, { partitionCount, ifNotExists, groups: ['g1'] })),
+  hubs.map((name) => deleteHub('local', name)),
+  numbers.map((number) => hubRemoved(number)),
+  fc
+    .tuple(hubs, groups, fc.boolean())
+    .map(([hub, group, ifNotExists]) =>
+      group === '$Default' ? newGroup(hub, 'g9', ifNotExists) : newGroup(hub, group, ifNotExists),
+    ),
+  fc.tuple(hubs, groups).map(([hub, group]) => deleteGroup('local', hub, group === '$Default' ? 'g1' : group)),
+  fc
+    .tuple(numbers, groups, fc.nat({ max: 2 }), fc.nat({ max: 99 }), fc.constantFrom(undefined, null, '1', '2'))
+    .map(([hub, group, partition, sequence, ifMatch]) => checkpointAt(hub, sequence, { group, partition, ifMatch })),
+  fc
+    .tuple(numbers, groups, fc.nat({ max: 2 }))
+    .map(([hub, group, partition]) => clearCheckpoint({ hub, hubName: 'hub', group, partition })),
+)
+
+/** Everything in a state, comparable. */
+export function contentOf(state: BrokerState): readonly StateRecord[] {
+  return [...snapshotRecords(state)]
+}
+
+/** The records of a command, none when it is refused. */
+export function recordsOf(command: Command<unknown>, state: BrokerState, nowMs: number): readonly StateRecord[] {
+  try {
+    return command(state, nowMs).records
+  } catch (error) {
+    if (isEhubError(error)) return []
+    throw error
+  }
+}
