@@ -105,9 +105,10 @@ const forbiddenCalls: readonly ForbiddenCall[] = [
   },
   {
     name: 'node:fs (disk access has its homes)',
-    pattern: /['"](node:)?fs(\/promises)?['"]/,
+    pattern: /(?:from|import|import\()\s*['"](node:)?fs(\/promises)?['"]/,
     homes: [
       'src/daemon/storage/node-disk',
+      'src/daemon/storage/folder-lock.ts',
       'src/daemon/config.ts',
       'src/daemon/tls.ts',
       'src/daemon/discovery.ts',
@@ -121,13 +122,13 @@ const forbiddenCalls: readonly ForbiddenCall[] = [
   },
   {
     name: 'sockets (only protocol servers and clients)',
-    pattern: /['"](node:)?(net|tls|http|https|http2|dgram)['"]/,
+    pattern: /(?:from|import|import\()\s*['"](node:)?(net|tls|http|https|http2|dgram)['"]/,
     homes: [
       'src/daemon/protocols/',
       'src/daemon/assemble.ts',
       'src/daemon/ports.ts',
       'src/daemon/tls.ts',
-      'src/daemon/storage/node-disk',
+      'src/daemon/storage/folder-lock.ts',
       'src/client/',
     ],
   },
