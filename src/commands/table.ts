@@ -21,4 +21,5 @@ export const commands = {
   'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),
   'list-receivers': () => import('./list-receivers.ts'),
+  send: () => import('./send.ts'),
 } as const satisfies CommandTable

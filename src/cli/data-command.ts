@@ -1,0 +1,85 @@
+// What the commands that move events share: the flags that name the namespace, the way there, what ends them.
+
+import { Flags } from '@oclif/core'
+import { type Hold, keepProcess } from '../base/keep-process.ts'
+import { SystemRandom } from '../base/random.ts'
+import type { AmqpTransport } from '../client/amqp-endpoint.ts'
+import { BaseCommand } from './base-command.ts'
+import { connectionFlags } from './flags.ts'
+import { type HubTarget, resolveHubTarget } from './hub-target.ts'
+import { Interrupts } from './interrupts.ts'
+
+const connectTimeoutMs = 10_000
+const operationTimeoutMs = 60_000
+
+export const dataFlags = {
+  ...connectionFlags,
+  transport: Flags.option({
+    summary: 'AMQP over TCP, or over WebSockets (port 443), which passes most firewalls.',
+    options: ['amqp', 'ws'] as const,
+    default: 'amqp',
+  })(),
+  'ca-file': Flags.string({
+    summary: 'Certificate authority to trust beside the usual ones, PEM.',
+    helpValue: 'FILE',
+  }),
+}
+
+export interface DataFlags {
+  readonly 'connection-string'?: string | undefined
+  readonly transport: AmqpTransport
+  readonly 'ca-file'?: string | undefined
+}
+
+export abstract class DataCommand extends BaseCommand {
+  protected readonly random = new SystemRandom()
+  #hold: Hold | null = null
+  #interrupts: Interrupts | null = null
+
+  /** @throws EhubError `usage`, `argument-error`, `daemon-not-running`. */
+  protected target(hub: string | undefined, flags: DataFlags): HubTarget {
+    return resolveHubTarget({
+      hub,
+      connectionString: flags['connection-string'],
+      isLocalAsked: this.argv.some((word) => word === '--data-dir' || word.startsWith('--data-dir=')),
+      caFile: flags['ca-file'],
+      transport: flags.transport,
+      env: process.env,
+      findControl: () => this.control(),
+      warn: (text) => this.output.warn(text),
+    })
+  }
+
+  /** A client of the target's hub; loads what it needs only now. */
+  protected async hubClient(target: HubTarget) {
+    const { HubClient } = await import('../client/hub-client.ts')
+    return new HubClient({
+      clock: this.clock,
+      random: this.random,
+      hub: target.hub,
+      findEndpoint: target.findEndpoint,
+      version: this.config.version,
+      connectTimeoutMs: Math.min(connectTimeoutMs, this.timeoutMs ?? connectTimeoutMs),
+      operationTimeoutMs: this.timeoutMs ?? operationTimeoutMs,
+      trace: (line) => this.output.detail(line),
+    })
+  }
+
+  /** From the first failure after a success to giving up. */
+  protected get retryDeadlineMs(): number {
+    return this.timeoutMs ?? operationTimeoutMs
+  }
+
+  /** Signals are ours from now on; the process stays until `finished`. */
+  protected begin(): Interrupts {
+    this.#hold = keepProcess()
+    this.#interrupts = new Interrupts()
+    return this.#interrupts
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    this.#hold?.release()
+    this.#interrupts?.dispose()
+    await super.finally(error)
+  }
+}
