@@ -20,7 +20,10 @@ interface Held {
 export class HeldEngine implements StorageEngine {
   /** Appends of logs for which this says true wait. */
   holds: (id: LogId) => boolean = () => false
-  readonly configs: LogConfig[] = []
+  /** Opening a log waits. */
+  holdsOpening = false
+  failDeleting: unknown = null
+  readonly #opening: { resolve: () => void; reject: (error: unknown) => void }[] = []
   #held: Held[] = []
   readonly #open: PartitionLog[] = []
   /** Why what does not continue a log is refused. */
@@ -32,7 +35,7 @@ export class HeldEngine implements StorageEngine {
   }
 
   async openLog(id: LogId, config: LogConfig): Promise<PartitionLog> {
-    this.configs.push(config)
+    if (this.holdsOpening) await new Promise<void>((resolve, reject) => this.#opening.push({ resolve, reject }))
     const log = await this.#inner.openLog(id, config)
     this.#open.push(log)
     const append = (batches: readonly Batch[]): Promise<void> => {
@@ -84,11 +87,23 @@ export class HeldEngine implements StorageEngine {
     await log?.trimBefore(sequence)
   }
 
+  letOpen(): void {
+    this.holdsOpening = false
+    for (const { resolve } of this.#opening.splice(0)) resolve()
+  }
+
+  /** Fails the last log being opened, lets the others. */
+  failOpening(error: unknown): void {
+    this.#opening.pop()?.reject(error)
+    this.letOpen()
+  }
+
   listLogs(): Promise<readonly LogId[]> {
     return this.#inner.listLogs()
   }
 
   deleteGroup(group: string): Promise<void> {
+    if (this.failDeleting !== null) return Promise.reject(this.failDeleting)
     return this.#inner.deleteGroup(group)
   }
 
