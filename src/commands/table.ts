@@ -18,6 +18,7 @@ export const commands = {
   'delete-group': () => import('./delete-group.ts'),
   'delete-hub': () => import('./delete-hub.ts'),
   describe: () => import('./describe.ts'),
+  lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),
   'list-receivers': () => import('./list-receivers.ts'),

@@ -1,0 +1,123 @@
+import { Args, Flags } from '@oclif/core'
+import { delay } from '../base/clock.ts'
+import { parseDuration } from '../base/duration.ts'
+import { keepProcess } from '../base/keep-process.ts'
+import { BaseCommand } from '../cli/base-command.ts'
+import { checkExitCodes, checkLag, parseAgeMs, parseEventCount, parseThresholds } from '../cli/lag-check.ts'
+import {
+  groupColumns,
+  groupRow,
+  lagJson,
+  lagSorts,
+  partitionColumns,
+  partitionRow,
+  selectLag,
+  sortedGroups,
+} from '../cli/lag-view.ts'
+import type { LagSnapshot } from '../wire/lag/snapshot.ts'
+
+export default class Lag extends BaseCommand {
+  static override summary = 'Show how far consumer groups are behind.'
+  static override examples = [
+    '<%= config.bin %> lag',
+    '<%= config.bin %> lag orders -g billing',
+    '<%= config.bin %> lag --json | jq ".[] | select(.lag > 0)"',
+    '<%= config.bin %> lag --check warn=1000,crit=10000 --age-check warn=1m,crit=5m',
+    '<%= config.bin %> lag orders -g billing --history 1h',
+  ]
+  static override args = { hub: Args.string({ description: 'Only this hub, a row for each partition.' }) }
+  static override flags = {
+    group: Flags.string({
+      char: 'g',
+      summary: 'Only this consumer group; may be repeated.',
+      multiple: true,
+      helpValue: 'GROUP',
+    }),
+    'only-with-lag': Flags.boolean({ summary: 'Only what is behind.' }),
+    sort: Flags.option({
+      summary: 'Order of the rows; lag and age: greatest first.',
+      options: lagSorts,
+      default: 'name' as const,
+    })(),
+    watch: Flags.string({
+      summary: 'Again and again at this interval; with --json one document a line.',
+      helpValue: 'DUR',
+    }),
+    check: Flags.string({
+      summary: 'Exit with 10 or 11 when a lag reaches a threshold.',
+      helpValue: 'warn=N,crit=N',
+      exclusive: ['watch'],
+    }),
+    'age-check': Flags.string({
+      summary: 'The same for the age of the oldest unhandled event.',
+      helpValue: 'warn=DUR,crit=DUR',
+      exclusive: ['watch'],
+    }),
+    history: Flags.string({
+      summary: 'What the lag was over this time, a row where it changed.',
+      helpValue: 'DUR',
+      exclusive: ['watch', 'check', 'age-check'],
+    }),
+  }
+
+  async run(): Promise<void> {
+    const { args, flags } = await this.parse(Lag)
+    const lagLimits = flags.check === undefined ? null : parseThresholds(flags.check, '--check', parseEventCount)
+    const ageLimits =
+      flags['age-check'] === undefined ? null : parseThresholds(flags['age-check'], '--age-check', parseAgeMs)
+    const historyMs = flags.history === undefined ? null : parseDuration(flags.history)
+    const watchMs = flags.watch === undefined ? null : parseDuration(flags.watch)
+    const control = this.control()
+    const look = async () => {
+      const snapshot = await control.call('lag', {
+        isFresh: true,
+        ...(args.hub === undefined ? {} : { hub: args.hub }),
+      })
+      return selectLag(snapshot, { groups: flags.group ?? [], isOnlyWithLag: flags['only-with-lag'], sort: flags.sort })
+    }
+    const print = (snapshot: LagSnapshot) => this.#print(snapshot, args.hub !== undefined, flags.json, flags.sort)
+    if (watchMs !== null) {
+      // Until it is interrupted or nobody reads: this wait is all the process does.
+      keepProcess()
+      process.once('SIGINT', () => process.exit(0))
+      for (;;) {
+        await print(await look())
+        await delay(this.clock, watchMs)
+        if (!flags.json) this.output.print('')
+      }
+    }
+    const snapshot = await look()
+    if (historyMs !== null) return this.#printHistory(snapshot, historyMs, flags.json)
+    await print(snapshot)
+    process.exitCode = checkExitCodes[checkLag(snapshot.partitions, lagLimits, ageLimits)]
+  }
+
+  async #print(
+    snapshot: LagSnapshot,
+    isByPartition: boolean,
+    isJson: boolean,
+    sort: (typeof lagSorts)[number],
+  ): Promise<void> {
+    if (isJson) return this.output.json(snapshot.partitions.map((row) => lagJson(row, snapshot)))
+    if (isByPartition) return this.output.table(partitionColumns, snapshot.partitions.map(partitionRow))
+    await this.output.table(groupColumns, sortedGroups(snapshot, sort).map(groupRow))
+  }
+
+  async #printHistory(snapshot: LagSnapshot, spanMs: number, isJson: boolean): Promise<void> {
+    const control = this.control()
+    const fromMs = snapshot.atMs - spanMs
+    const rows: (readonly [string, string, string, number, number])[] = []
+    for (const { hub, group, partition } of snapshot.partitions) {
+      const { samples } = await control.call('lagHistory', { hub, group, partition, fromMs })
+      rows.push(...samples.map(({ atMs, lag }) => [new Date(atMs).toISOString(), hub, group, partition, lag] as const))
+    }
+    if (isJson) {
+      return this.output.json(rows.map(([ts, hub, group, partition, lag]) => ({ ts, hub, group, partition, lag })))
+    }
+    const titles = ['TIME', 'HUB', 'GROUP', 'P', 'LAG']
+    await this.output.table(
+      titles.map((title) => ({ title })),
+      rows,
+    )
+  }
+}
