@@ -1,12 +1,16 @@
 // One hub at run time: its open partitions, the round robin over them, and who publishes to it.
 
-import type { EhubError } from '../../base/error.ts'
 import { assert } from '../../base/assert.ts'
+import type { EhubError } from '../../base/error.ts'
 import { partitionNotFound } from './error-texts.ts'
 import type { Congestion } from './in-flight.ts'
 import type { Partition } from './partition.ts'
 import { PartitionChooser } from './partition-chooser.ts'
-import type { PartitionPublisher } from './publisher.ts'
+
+/** Who has to be told when the hub goes. */
+interface Detachable {
+  detach(reason: EhubError): void
+}
 
 export class OpenHub {
   readonly number: number
@@ -14,7 +18,7 @@ export class OpenHub {
   readonly partitions: readonly Partition[]
   readonly #congestion: Congestion
   readonly #chooser: PartitionChooser
-  readonly #publishers = new Set<PartitionPublisher>()
+  readonly #publishers = new Set<Detachable>()
   readonly #isUsable = (index: number): boolean => this.partition(index).appender.isWritable
 
   constructor(number: number, name: string, partitions: readonly Partition[], congestion: Congestion) {
@@ -51,11 +55,11 @@ export class OpenHub {
     return this.#chooser.choose(turn, bytes, count, this.#isUsable)
   }
 
-  addPublisher(publisher: PartitionPublisher): void {
+  addPublisher(publisher: Detachable): void {
     this.#publishers.add(publisher)
   }
 
-  removePublisher(publisher: PartitionPublisher): void {
+  removePublisher(publisher: Detachable): void {
     this.#publishers.delete(publisher)
   }
 

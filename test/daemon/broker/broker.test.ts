@@ -58,6 +58,22 @@ test('after a restart everything is as it was: hubs, groups, events, checkpoints
   await again.close()
 })
 
+test('the time of an event is the one it was stored with; before the start that of the earliest, beyond the end none', async (t) => {
+  const engine = new HeldEngine()
+  const test = await openTestBroker(t, {}, { engine, partitionCount: 1 })
+  const { broker, owner, clock } = test
+  const times: number[] = []
+  for (let index = 0; index < 3; index++) {
+    clock.advance(10)
+    times.push(clock.now())
+    await publishStored(test, batchOf(['a', 'b']))
+  }
+  const at = (sequence: number) => broker.enqueuedTimeOf(owner, 'orders', 0, sequence)
+  assert.deepEqual(await Promise.all([0, 1, 2, 5, 6].map(at)), [times[0], times[0], times[1], times[2], null])
+  await engine.trim('ns1/h2', 0, 2)
+  assert.equal(await at(0), times[1])
+})
+
 test('any namespace that is not known is the default one', async (t) => {
   const { broker } = await openTestBroker(t, { namespace: 'my-namespace' })
   for (const name of ['', 'localhost', '127.0.0.1', 'contoso', 'MY-NAMESPACE']) {
@@ -103,6 +119,11 @@ const operations: Readonly<
     needs: ['listen', 'send'],
     path: '/$management',
     run: (broker, caller, hub) => broker.resolvePosition(caller, hub, 0, beginning),
+  },
+  'read the time of an event': {
+    needs: ['listen', 'send'],
+    path: '/$management',
+    run: (broker, caller, hub) => broker.enqueuedTimeOf(caller, hub, 0, 0),
   },
   'see a hub in the list': {
     needs: ['listen', 'send'],
