@@ -52,7 +52,8 @@ export class IngressLink implements Link, InletOwner {
     this.#messageBytesMax = messageBytesMax
     this.#place = place
     const keptBytesMax = messageBytesMax + context.limits.publicationMarginBytes
-    this.#inlet = new Inlet(this, attach.initialDeliveryCount ?? 0, keptBytesMax, attach.sndSettleMode === 1)
+    const isPresettled = attach.sndSettleMode === 1
+    this.#inlet = new Inlet(this, attach.initialDeliveryCount ?? 0, keptBytesMax, isPresettled, context.gatherPool)
     publisher.onDetached((reason) => session.connection.guarded(() => session.detachFor(this, reason, place)))
     session.linkDue(this)
   }

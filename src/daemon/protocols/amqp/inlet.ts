@@ -1,12 +1,13 @@
 // The receiving end of a link on which the client sends: credit, and deliveries put together from their transfers.
 //
-// A delivery in one frame is handed over where it lies in the read buffer. One in several frames is gathered in a buffer of
-// its own, never larger than the limit: beyond that its bytes are counted and dropped, so that the refusal can name the
+// A delivery in one frame is handed over where it lies in the read buffer. One in several frames is gathered in a buffer
+// borrowed for it, never larger than the limit: beyond that its bytes are counted and dropped, so that the refusal can name the
 // size, and the link is detached when a sender does not stop.
 
 import { conditions } from '../../../wire/amqp/names.ts'
 import type { TransferFields } from '../../../wire/amqp/transfer.ts'
 import { payloadHeadroomBytes } from '../../../wire/amqp/batch-payload.ts'
+import type { GatherPool } from './gather-pool.ts'
 import { ProtocolViolation } from './protocol-violation.ts'
 import type { Refusal } from './refusals.ts'
 
@@ -32,7 +33,8 @@ export interface InletOwner {
 
 // An oversized delivery is followed to its end to name its size, but not for ever.
 const droppedBytesFactor = 64
-const partialBytesMin = 16 * 1024
+// Most deliveries of several frames are complete within this many times their first frame.
+const gatherFactor = 4
 
 export class Inlet {
   credit = 0
@@ -40,6 +42,7 @@ export class Inlet {
   readonly #owner: InletOwner
   readonly #bytesMax: number
   readonly #isPresettled: boolean
+  readonly #pool: GatherPool
   // The current delivery; one object for all, filled anew by each.
   readonly #delivery: Reusable<Delivery> = {
     id: 0,
@@ -57,11 +60,18 @@ export class Inlet {
    * @param bytesMax Largest delivery that is kept.
    * @param isPresettled The sender said it settles everything (snd-settle-mode 1).
    */
-  constructor(owner: InletOwner, initialDeliveryCount: number, bytesMax: number, isPresettled: boolean) {
+  constructor(
+    owner: InletOwner,
+    initialDeliveryCount: number,
+    bytesMax: number,
+    isPresettled: boolean,
+    pool: GatherPool,
+  ) {
     this.#owner = owner
     this.deliveryCount = initialDeliveryCount
     this.#bytesMax = bytesMax
     this.#isPresettled = isPresettled
+    this.#pool = pool
   }
 
   /** @throws ProtocolViolation of the session for a delivery without an id. */
@@ -88,7 +98,8 @@ export class Inlet {
         delivery.size = end - transfer.payloadStart
         return this.#owner.deliver(delivery)
       }
-      this.#partial = Buffer.allocUnsafe(partialBytesMin)
+      const expected = payloadHeadroomBytes + gatherFactor * (end - transfer.payloadStart)
+      this.#partial = this.#pool.take(Math.min(expected, this.#bytesMax + payloadHeadroomBytes))
       delivery.end = payloadHeadroomBytes
       delivery.size = 0
     } else {
@@ -105,6 +116,7 @@ export class Inlet {
 
   /** Forgets a delivery that has begun. */
   drop(): void {
+    if (this.#partial !== null) this.#pool.give(this.#partial)
     this.#partial = null
     this.#delivery.buffer = none
   }
@@ -114,6 +126,7 @@ export class Inlet {
     delivery.size += end - start
     if (delivery.size > this.#bytesMax) {
       // What was kept is of no use any more.
+      if (this.#partial !== null) this.#pool.give(this.#partial)
       this.#partial = none
       if (delivery.size <= droppedBytesFactor * this.#bytesMax) return
       this.drop()
@@ -124,8 +137,9 @@ export class Inlet {
     let partial = this.#partial ?? none
     if (needed > partial.length) {
       const bytesMax = this.#bytesMax + payloadHeadroomBytes
-      const grown = Buffer.allocUnsafe(Math.min(Math.max(needed, 2 * partial.length), bytesMax))
+      const grown = this.#pool.take(Math.min(Math.max(needed, 2 * partial.length), bytesMax))
       partial.copy(grown, 0, 0, delivery.end)
+      this.#pool.give(partial)
       partial = grown
       this.#partial = grown
     }
@@ -137,12 +151,15 @@ export class Inlet {
     const delivery = this.#delivery
     // A refusal inside `#gather` has dropped it.
     if (this.#partial === null) return
-    delivery.buffer = this.#partial
+    const gathered = this.#partial
+    delivery.buffer = gathered
     delivery.start = payloadHeadroomBytes
-    if (delivery.buffer === none) delivery.end = delivery.start
+    if (gathered === none) delivery.end = delivery.start
     this.#partial = null
     this.#owner.deliver(delivery)
     delivery.buffer = none
+    // The owner has copied what it keeps.
+    this.#pool.give(gathered)
   }
 }
 

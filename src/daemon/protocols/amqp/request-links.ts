@@ -38,12 +38,13 @@ export class RequestLink implements Link, InletOwner {
   readonly #inlet: Inlet
 
   constructor(session: LinkHost, attach: Attach, node: RequestNode) {
-    const { clock, limits } = session.connection.context
+    const { clock, limits, gatherPool } = session.connection.context
     this.handle = attach.handle
     this.lastTransferAt = clock.monotonicMs()
     this.#session = session
     this.#node = node
-    this.#inlet = new Inlet(this, attach.initialDeliveryCount ?? 0, limits.requestBytesMax, attach.sndSettleMode === 1)
+    const isPresettled = attach.sndSettleMode === 1
+    this.#inlet = new Inlet(this, attach.initialDeliveryCount ?? 0, limits.requestBytesMax, isPresettled, gatherPool)
     session.linkDue(this)
   }
 

@@ -14,6 +14,7 @@ import type { Random } from '../../../base/random.ts'
 import type { Broker } from '../../broker/broker-api.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
 import type { ServerContext } from './context.ts'
+import { GatherPool } from './gather-pool.ts'
 import { type AmqpLimits, defaultLimits } from './limits.ts'
 import { OutputPool } from './output.ts'
 import { socketTransport, StreamTransport } from './socket-reader.ts'
@@ -78,6 +79,7 @@ export class AmqpServer implements ConnectionOwner {
       log: log.with({ protocol: 'amqp' }),
       limits: { ...defaultLimits, ...options.limits },
       pool: new OutputPool(),
+      gatherPool: new GatherPool(),
       writer: new ByteWriter(4096),
       onBug: options.onBug ?? throwIt,
     }
