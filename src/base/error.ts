@@ -60,6 +60,8 @@ export const errorCodes = [
   'partial',
   'below-minimum',
   'integrity',
+  // The other side failed by a fault of its own.
+  'service-failed',
   'internal-error',
 ] as const
 

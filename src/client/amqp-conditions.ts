@@ -29,7 +29,7 @@ const codes: Readonly<Record<string, EhubErrorCode>> = {
   'amqp:decode-error': 'decode-error',
   'amqp:precondition-failed': 'checkpoint-conflict',
   'amqp:connection:framing-error': 'frame-too-large',
-  'amqp:internal-error': 'internal-error',
+  'amqp:internal-error': 'service-failed',
 }
 
 /** Texts that tell our codes of one condition apart, first match wins. */
@@ -59,7 +59,7 @@ const refinements: readonly { readonly condition: string; readonly text: RegExp;
 export function errorOfCondition(condition: string | null, description: string | null, what: string): EhubError {
   const text = description === null || description === '' ? (condition ?? 'no reason given') : description
   const refined = refinements.find((row) => row.condition === condition && row.text.test(text))
-  const code = refined?.code ?? codes[condition ?? ''] ?? 'internal-error'
+  const code = refined?.code ?? codes[condition ?? ''] ?? 'service-failed'
   // An unknown condition must stay visible: the report only knows our code's.
   const shown = condition === null || codes[condition] !== undefined ? text : `${condition}: ${text}`
   return new EhubError(code, `${what}: ${shown}`, hintOf(code))

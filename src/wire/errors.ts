@@ -72,6 +72,7 @@ const projections = {
   partial: row('amqp:internal-error', 500, 9),
   'below-minimum': row('com.microsoft:timeout', 408, 8),
   integrity: row('amqp:internal-error', 500, 12),
+  'service-failed': row('amqp:internal-error', 500, 1, true),
   'internal-error': row('amqp:internal-error', 500, 1, true),
 } as const satisfies Record<EhubErrorCode, ErrorProjection>
 
