@@ -38,10 +38,7 @@ test('an idempotent producer is told that it is not supported', async (t) => {
     ...noRetries,
     enableIdempotentRetries: true,
     maxWaitTimeInMs: 50,
-    onSendEventsErrorHandler: ({ error }) => {
-      failed.resolve(error)
-      return Promise.resolve()
-    },
+    onSendEventsErrorHandler: ({ error }) => failed.resolve(error),
   } as EventHubBufferedProducerClientOptions)
   await buffered.enqueueEvent({ body: 1 })
   assert.match((await failed.promise).message, /Idempotent publishing is not supported/)

@@ -11,10 +11,8 @@ export interface TimerEvents {
   heartbeatDue(): void
   /** Time to look for links that carried nothing. */
   linksDue(): void
-  /** No byte came for twice the timeout we announced. */
-  idle(): void
-  /** No link for `ms`. */
-  unused(ms: number): void
+  /** Nobody uses the connection; `reason` is the service's sentence. */
+  expired(reason: string): void
   /** The peer had time to leave. */
   closeOverdue(): void
 }
@@ -31,6 +29,8 @@ export class ConnectionTimers {
   readonly #startedAt: number
   /** Monotonic; moved by the connection with every read. */
   lastReceivedAt: number
+  /** We do not read: silence is no sign. */
+  isPaused = false
 
   constructor(clock: Clock, limits: AmqpLimits, events: TimerEvents) {
     this.#clock = clock
@@ -61,7 +61,9 @@ export class ConnectionTimers {
   /** The last link went, or none came yet; ends with `used`. */
   unused(limitMs: number | null = this.#limits.linksGoneMs): void {
     this.used()
-    if (limitMs !== null) this.#unused = this.#clock.schedule(limitMs, () => this.#events.unused(limitMs))
+    if (limitMs === null) return
+    const reason = `${inactiveFor(limitMs)} by container 'LinkTracker'`
+    this.#unused = this.#clock.schedule(limitMs, () => this.#events.expired(reason))
   }
 
   used(): void {
@@ -101,8 +103,13 @@ export class ConnectionTimers {
   #watchIdle(limitMs: number): void {
     const left = this.lastReceivedAt + limitMs - this.#clock.monotonicMs()
     this.#idle = this.#clock.schedule(Math.max(1, left), () => {
-      if (this.#clock.monotonicMs() - this.lastReceivedAt >= limitMs) this.#events.idle()
+      if (this.isPaused) this.lastReceivedAt = this.#clock.monotonicMs()
+      if (this.#clock.monotonicMs() - this.lastReceivedAt >= limitMs) this.#events.expired(inactiveFor(limitMs))
       else this.#watchIdle(limitMs)
     })
   }
+}
+
+function inactiveFor(ms: number): string {
+  return `The connection was inactive for more than the allowed ${ms} milliseconds and is closed`
 }

@@ -1,12 +1,11 @@
 // One AMQP connection: the sessions on its channels, its turns, its end. The way to `open` is `handshake.ts`.
 //
-// Work is done in turns: a read callback, or a wake-up by the broker, a timer or the socket. A turn ends with the broker
-// flushed, due dispositions and flows written, events encoded for the links that may have some, and one write.
+// Frames are worked off as they are read; what there is to say is said at the end of the turn (`turns.ts`).
 //
 // Whatever goes wrong ends this connection and no other; only a failed assertion goes on to the owner of the process.
 
 import { AssertionFailure, assert } from '../../../base/assert.ts'
-import { EhubError, isEhubError } from '../../../base/error.ts'
+import { isEhubError } from '../../../base/error.ts'
 import type { Log } from '../../../base/log.ts'
 import { FrameReader, frameBytesMin, frameTypes, writeFrame, writeHeartbeat } from '../../../wire/amqp/frame.ts'
 import { conditions } from '../../../wire/amqp/names.ts'
@@ -16,13 +15,15 @@ import type { Caller, TokenCaller } from '../../broker/broker-api.ts'
 import { namespaceOfHost } from './addresses.ts'
 import { ConnectionTimers } from './connection-timers.ts'
 import type { ServerContext } from './context.ts'
-import { type Feeder, Feeders } from './feeders.ts'
+import { farewellOf } from './farewell.ts'
+import type { Feeder } from './feeders.ts'
 import type { ConnectionHost } from './hosts.ts'
-import { Handshake, type HandshakeStep } from './handshake.ts'
+import { Handshake, type HandshakeStep, type Opened } from './handshake.ts'
 import { Output } from './output.ts'
 import { framingError, ProtocolViolation } from './protocol-violation.ts'
 import { type Refusal, Refusals } from './refusals.ts'
 import { Session } from './session.ts'
+import { Turns } from './turns.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
 export interface ConnectionOwner {
@@ -44,38 +45,34 @@ export class Connection implements ConnectionHost, TransportEvents {
   log: Log
   readonly #transport: Transport
   readonly #owner: ConnectionOwner
-  readonly #containerId: string
   readonly #reader: FrameReader
   readonly #transfer = new TransferFields()
   readonly #timers: ConnectionTimers
   readonly #handshake: Handshake
-  readonly #feeders = new Feeders()
+  readonly #turns: Turns
   readonly #sessions = new Map<number, Session>()
-  readonly #due = new Set<{ writeDue(): void }>()
-  readonly #stalled = new Set<object>()
   #phase: 'handshake' | 'opened' | 'closing' | 'closed' = 'handshake'
   #caller: Caller | null = null
   #tokenCaller: TokenCaller | null = null
   #linkCount = 0
-  #isPaused = false
-  #isAwake = false
   #isDraining = false
-  readonly #onWake = (): void => {
-    this.#isAwake = false
-    this.#turn()
-  }
-
   constructor(context: ServerContext, transport: Transport, owner: ConnectionOwner) {
     this.context = context
     this.remoteAddress = transport.remoteAddress
     this.log = context.log.with({ remote: transport.remoteAddress })
     this.#transport = transport
     this.#owner = owner
-    this.#containerId = context.random.bytes(16).toString('hex')
+    const id = context.random.bytes(16).toString('hex')
     this.#reader = new FrameReader(context.limits.frameBytesMax)
     this.output = new Output(transport, context.pool)
-    this.refusals = new Refusals(context.clock, context.random, this.#containerId, (hub) => this.#partitionCountOf(hub))
-    this.#handshake = new Handshake(context, this.output)
+    this.refusals = new Refusals(context.clock, context.random, id, (hub) => this.#partitionCountOf(hub))
+    this.#handshake = new Handshake(context, this.output, `${id}_G1`)
+    this.#turns = new Turns(context, this.output, {
+      isOpened: () => this.#phase === 'opened',
+      isFull: () => this.#isFull(),
+      pause: (isPaused) => this.#pause(isPaused),
+      fail: (error) => this.#fail(error),
+    })
     this.#timers = new ConnectionTimers(context.clock, context.limits, {
       tooSlow: (what) => {
         this.log.info('connection dropped', { reason: `the peer did not ${what} in time` })
@@ -83,8 +80,7 @@ export class Connection implements ConnectionHost, TransportEvents {
       },
       heartbeatDue: () => this.guarded(() => this.#heartbeat()),
       linksDue: () => this.guarded(() => this.#detachIdleLinks()),
-      idle: () => this.guarded(() => this.#closeIdle()),
-      unused: (ms) => this.guarded(() => this.#closeUnused(ms)),
+      expired: (reason) => this.guarded(() => this.#expired(reason)),
       closeOverdue: () => this.#transport.destroy(),
     })
   }
@@ -126,16 +122,16 @@ export class Connection implements ConnectionHost, TransportEvents {
         if (this.#isEnding()) return
       }
       reader.keepRest()
+      this.context.broker.flush()
     } catch (error) {
-      this.#fail(error)
-      return
+      return this.#fail(error)
     }
-    this.#turn()
+    if (this.#phase === 'handshake') this.output.flush()
+    else this.wake()
   }
 
   written(): void {
-    this.output.released()
-    if (!this.#feeders.isEmpty || this.#isPaused) this.#turn()
+    this.#turns.written()
   }
 
   closed(error: Error | null): void {
@@ -149,16 +145,12 @@ export class Connection implements ConnectionHost, TransportEvents {
       if (this.#caller === null) this.#handshake.dispose()
     })
     this.#sessions.clear()
-    this.#due.clear()
-    this.#stalled.clear()
-    this.#feeders.clear()
-    this.output.released()
+    this.#turns.clear()
     this.#owner.closed(this)
   }
 
   // ---------------------------------------------------------------- what sessions and links ask for
 
-  /** Encodes a frame; it leaves at the end of the turn. */
   send(channel: number, performative: PerformativeInput): void {
     const { writer } = this.context
     writer.clear()
@@ -170,28 +162,20 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.output.append(writer.taken())
   }
 
-  /** A turn soon, once however often this is called. For callbacks of the broker, in which nothing is worked off. */
   wake(): void {
-    if (this.#isAwake || this.#phase !== 'opened') return
-    this.#isAwake = true
-    // After the promises that settle together: their outcomes leave in one write.
-    process.nextTick(this.#onWake)
+    this.#turns.wake()
   }
 
-  /** The session has dispositions or flows to write at the end of the turn. */
   due(session: { writeDue(): void }): void {
-    this.#due.add(session)
+    this.#turns.due(session)
   }
 
-  /** The link may have something to send, in this turn or when the peer reads again. Not while it is waiting already. */
   feed(link: Feeder): void {
-    this.#feeders.add(link)
+    this.#turns.feed(link)
   }
 
-  /** Nothing is read from the peer while anybody is stalled: what comes next has no room. */
   stall(who: object, isStalled: boolean): void {
-    if (isStalled) this.#stalled.add(who)
-    else this.#stalled.delete(who)
+    this.#turns.stall(who, isStalled)
   }
 
   linkOpened(): void {
@@ -204,7 +188,6 @@ export class Connection implements ConnectionHost, TransportEvents {
     if (this.#linkCount === 0 && this.#phase === 'opened') this.#timers.unused()
   }
 
-  /** Runs what the broker or a timer started, then a turn soon; an error ends this connection. */
   guarded(run: () => void): void {
     if (this.#isEnding()) return
     this.#guard(run)
@@ -216,7 +199,7 @@ export class Connection implements ConnectionHost, TransportEvents {
   /** Reads nothing more, so that what was taken in can be answered. */
   drain(): void {
     this.#isDraining = true
-    if (this.#phase === 'opened') this.#turn()
+    if (this.#phase === 'opened') this.#turns.run()
     else this.#transport.destroy()
   }
 
@@ -256,29 +239,18 @@ export class Connection implements ConnectionHost, TransportEvents {
   }
 
   #fail(error: unknown): void {
-    try {
-      this.#closeFor(error)
-    } catch (failure) {
-      this.#reportInternal(failure)
-      this.#transport.destroy()
+    if (error instanceof AssertionFailure) this.context.onBug(error)
+    if (this.#phase === 'handshake' && this.#handshake.isBeforeHeader && isEhubError(error)) {
+      return this.#handshakeStep(this.#handshake.refuseHeader('no AMQP header'))
     }
-  }
-
-  #closeFor(error: unknown): void {
-    if (error instanceof AssertionFailure) {
-      this.#reportInternal(error)
+    try {
+      const farewell = farewellOf(error, this.refusals, this.log)
+      if (farewell === null) this.#transport.destroy()
+      else this.close(farewell)
+    } catch (failure) {
+      // Not even a goodbye could be said, for example because it does not fit the peer's frames.
+      this.log.warn('connection cut', { reason: failure instanceof Error ? failure.message : String(failure) })
       this.#transport.destroy()
-    } else if (error instanceof ProtocolViolation) {
-      this.log.warn('peer broke the protocol', { condition: error.condition, reason: error.message })
-      this.close({ condition: error.condition, description: `${error.message}. ${this.refusals.gateway()}` })
-    } else if (!isEhubError(error)) {
-      this.#reportInternal(error)
-      this.close(this.refusals.of(new EhubError('internal-error', 'internal error')))
-    } else if (this.#phase === 'handshake' && this.#handshake.isBeforeHeader) {
-      this.#handshakeStep(this.#handshake.refuseHeader('no AMQP header'))
-    } else {
-      this.log.warn('connection refused', { code: error.code, reason: error.message })
-      this.close(this.refusals.of(error))
     }
   }
 
@@ -293,40 +265,17 @@ export class Connection implements ConnectionHost, TransportEvents {
     }
   }
 
-  #reportInternal(error: unknown): void {
-    this.log.error('connection failed by an error of ours', {
-      stack: error instanceof Error ? error.stack : String(error),
-    })
-    if (error instanceof AssertionFailure) this.context.onBug(error)
-  }
-
-  // ---------------------------------------------------------------- a turn
-
-  #turn(): void {
-    if (this.#phase === 'handshake') this.output.flush()
-    if (this.#phase !== 'opened') return
-    try {
-      this.context.broker.flush()
-      for (const session of this.#due) session.writeDue()
-      this.#due.clear()
-      const { turnBytes, burstBytes } = this.context.limits
-      if (!this.#feeders.run(this.output, turnBytes, burstBytes)) this.context.clock.schedule(0, () => this.wake())
-      this.output.flush()
-      this.output.rest()
-      this.#balance()
-    } catch (error) {
-      this.#fail(error)
-    }
-  }
-
-  /** Reads from the peer only while there is room for what it sends. */
-  #balance(): void {
-    const { pendingOutputBytesMax, unsettledMax } = this.context.limits
-    let isFull = this.#isDraining || this.#stalled.size > 0 || this.output.pendingBytes > pendingOutputBytesMax
+  /** What was taken in and not answered exceeds the bounds, or nothing more is to be taken in. */
+  #isFull(): boolean {
+    const { unsettledMax } = this.context.limits
+    let isFull = this.#isDraining
     for (const session of this.#sessions.values()) isFull ||= session.unsettledCount > unsettledMax
-    if (isFull === this.#isPaused) return
-    this.#isPaused = isFull
-    if (isFull) return this.#transport.pause()
+    return isFull
+  }
+
+  #pause(isPaused: boolean): void {
+    this.#timers.isPaused = isPaused
+    if (isPaused) return this.#transport.pause()
     this.#timers.lastReceivedAt = this.context.clock.monotonicMs()
     this.#transport.resume()
   }
@@ -344,35 +293,21 @@ export class Connection implements ConnectionHost, TransportEvents {
         else this.log.info('not an AMQP client', { reason: step.reason })
         return this.#leave()
       case 'open':
-        this.#open(step)
+        this.#open(step.opened)
     }
   }
 
-  #open({ open, caller, host }: Extract<HandshakeStep, { kind: 'open' }>): void {
+  #open({ open, caller, host, violation }: Opened): void {
     const { limits, broker } = this.context
     this.#phase = 'opened'
     this.frameBytesMax = Math.max(frameBytesMin, Math.min(open.maxFrameSize, limits.sentFrameBytesMax))
     this.peerName = open.containerId
     this.log = this.log.with({ container: open.containerId })
-    this.send(0, {
-      kind: 'open',
-      containerId: `${this.#containerId}_G1`,
-      maxFrameSize: limits.frameBytesMax,
-      channelMax: limits.channelMax,
-      idleTimeOut: limits.idleTimeoutMs,
-    })
     this.#caller = caller ?? (this.#tokenCaller = broker.anonymousCaller(namespaceOfHost(host)))
     this.refusals.namespace = this.#caller.namespace
     this.refusals.host = host?.replace(/:\d+$/, '') || this.#caller.namespace
-    if (open.maxFrameSize < frameBytesMin) {
-      throw new ProtocolViolation('connection', conditions.invalidField, `max-frame-size is at least ${frameBytesMin}`)
-    }
-    const { idleTimeOut } = open
-    if (idleTimeOut !== null && idleTimeOut > 0 && idleTimeOut < limits.peerIdleTimeoutMsMin) {
-      const text = `idle-time-out of ${idleTimeOut} ms is below the ${limits.peerIdleTimeoutMsMin} ms we keep up with`
-      throw new ProtocolViolation('connection', conditions.notAllowed, text)
-    }
-    this.#timers.opened(idleTimeOut)
+    if (violation !== null) throw violation
+    this.#timers.opened(open.idleTimeOut)
     this.#owner.opened(this)
     this.log.debug('connection opened', { host })
   }
@@ -432,18 +367,8 @@ export class Connection implements ConnectionHost, TransportEvents {
     for (const session of this.#sessions.values()) session.detachIdleLinks()
   }
 
-  #closeIdle(): void {
-    const ms = 2 * this.context.limits.idleTimeoutMs
-    this.#closeForced(`The connection was inactive for more than the allowed ${ms} milliseconds and is closed`)
-  }
-
-  #closeUnused(ms: number): void {
-    const text = `The connection was inactive for more than the allowed ${ms} milliseconds and is closed`
-    this.#closeForced(`${text} by container 'LinkTracker'`)
-  }
-
-  #closeForced(text: string): void {
-    this.log.info('connection closed for being idle', { reason: text })
-    this.close({ condition: conditions.connectionForced, description: `${text}. ${this.refusals.gateway()}` })
+  #expired(reason: string): void {
+    this.log.info('connection closed for being idle', { reason })
+    this.close({ condition: conditions.connectionForced, description: `${reason}. ${this.refusals.gateway()}` })
   }
 }

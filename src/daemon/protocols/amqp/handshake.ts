@@ -6,13 +6,14 @@
 // A client may send everything up to its first transfers without waiting (the Python SDK does): frames are taken in order,
 // so that needs nothing special. Frames are small here: 4 KiB until SASL is over.
 
-import { FrameReader, frameTypes, protocolIds, protocolVersion } from '../../../wire/amqp/frame.ts'
-import { writeProtocolHeader, writeSasl } from '../../../wire/amqp/frame.ts'
+import { frameBytesMin, type FrameReader, frameTypes, protocolIds, protocolVersion } from '../../../wire/amqp/frame.ts'
+import { writeFrame, writeProtocolHeader, writeSasl } from '../../../wire/amqp/frame.ts'
+import { conditions } from '../../../wire/amqp/names.ts'
 import { decodePerformative, decodeSaslFrame, type Open } from '../../../wire/amqp/performatives.ts'
 import type { Caller } from '../../broker/broker-api.ts'
 import type { ServerContext } from './context.ts'
 import type { Output } from './output.ts'
-import { framingError } from './protocol-violation.ts'
+import { framingError, ProtocolViolation } from './protocol-violation.ts'
 import { offeredMechanisms, SaslServer } from './sasl.ts'
 
 export type HandshakeStep =
@@ -21,8 +22,17 @@ export type HandshakeStep =
   | { readonly kind: 'header' }
   /** Answered already; nothing can follow. `reason` is for the log. */
   | { readonly kind: 'refused'; readonly reason: string; readonly isAuthentication: boolean }
-  /** `caller` is null when rights come by tokens; `host` is what the client believes to be connected to. */
-  | { readonly kind: 'open'; readonly open: Open; readonly caller: Caller | null; readonly host: string | null }
+  /** Answered; what is wrong with the client's `open` is said after that, with `close`. */
+  | { readonly kind: 'open'; readonly opened: Opened }
+
+export interface Opened {
+  readonly open: Open
+  /** Null when rights come by tokens. */
+  readonly caller: Caller | null
+  /** What the client believes to be connected to. */
+  readonly host: string | null
+  readonly violation: ProtocolViolation | null
+}
 
 const more: HandshakeStep = { kind: 'more' }
 
@@ -33,9 +43,12 @@ export class Handshake {
   #state: 'header' | 'sasl' | 'amqp-header' | 'open' = 'header'
   #caller: Caller | null = null
 
-  constructor(context: ServerContext, output: Output) {
+  readonly #containerId: string
+
+  constructor(context: ServerContext, output: Output, containerId: string) {
     this.#context = context
     this.#output = output
+    this.#containerId = containerId
     this.#sasl = new SaslServer(context.broker)
   }
 
@@ -126,6 +139,34 @@ export class Handshake {
     if (reader.bodyStart === reader.bodyEnd) return more
     const open = decodePerformative(reader.buffer, reader.bodyStart, reader.bodyEnd)
     if (open.kind !== 'open') throw framingError(`an open frame was expected, not ${open.kind}`)
-    return { kind: 'open', open, caller: this.#caller, host: open.hostname ?? this.#sasl.hostname }
+    this.#answerOpen()
+    const host = open.hostname ?? this.#sasl.hostname
+    const violation = violationOf(open, this.#context.limits.peerIdleTimeoutMsMin)
+    return { kind: 'open', opened: { open, caller: this.#caller, host, violation } }
   }
+
+  #answerOpen(): void {
+    const { writer, limits } = this.#context
+    writer.clear()
+    writeFrame(writer, 0, {
+      kind: 'open',
+      containerId: this.#containerId,
+      maxFrameSize: limits.frameBytesMax,
+      channelMax: limits.channelMax,
+      idleTimeOut: limits.idleTimeoutMs,
+    })
+    this.#output.append(writer.taken())
+  }
+}
+
+function violationOf({ maxFrameSize, idleTimeOut }: Open, idleMsMin: number): ProtocolViolation | null {
+  if (maxFrameSize < frameBytesMin) {
+    return new ProtocolViolation('connection', conditions.invalidField, `max-frame-size is at least ${frameBytesMin}`)
+  }
+  // AMQP 1.0 §2.4.5: a peer that cannot keep up with a timeout says so.
+  if (idleTimeOut !== null && idleTimeOut > 0 && idleTimeOut < idleMsMin) {
+    const text = `idle-time-out of ${idleTimeOut} ms is below the ${idleMsMin} ms we keep up with`
+    return new ProtocolViolation('connection', conditions.notAllowed, text)
+  }
+  return null
 }
