@@ -59,11 +59,6 @@ export class AppendGroup implements PublishGroup {
     return this.#batchOffset + this.length - this.#batchAt
   }
 
-  /** Size of the buffer in use, as a hint for the partition's next group. */
-  get bufferBytes(): number {
-    return this.#buffer.length
-  }
-
   /**
    * Copies a publication in; returns the offset of its first event. The caller has checked the limits and the payload.
    * @param annotations Bytes of the shared annotations in front of the events.

@@ -174,17 +174,18 @@ class EventBroker implements api.Broker {
     checkRight(caller, 'listen', path)
     const state = this.#entities.find(caller.namespace, hub)
     const open = this.#hubs.get(state)
-    const receiver = this.#receivers.open(
-      {
-        hub: state,
-        partition: open.partitionOfText(partition),
-        group: this.#entities.groupName(state, group),
-        options,
-      },
-      () => rights.stop(),
-    )
+    const mayListen = () => (caller.can('listen', path) ? null : unauthorized('listen', caller.namespace, path))
+    const receiver = this.#receivers.open({
+      hub: state,
+      partition: open.partitionOfText(partition),
+      group: this.#entities.groupName(state, group),
+      options,
+      mayListen,
+      onGone: () => rights.stop(),
+    })
     const rights = caller.whenRightsLapse(() => {
-      if (!caller.can('listen', path)) receiver.detach(unauthorized('listen', caller.namespace, path))
+      const refusal = mayListen()
+      if (refusal !== null) receiver.detach(refusal)
     })
     return receiver
   }

@@ -1,8 +1,8 @@
 // Buffers for groups on their way to storage, reused so that a stream of events makes no garbage. A buffer belongs to its group
 // from `take` until the append has settled; then it comes back. Bounded: what is above the bound is left to the collector.
 
-/** The last one holds the largest publication of 1 MiB with its section header. */
-const classBytes = [2 * 1024, 16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024 + 4096] as const
+/** The third holds what one read of a socket brings, the last the largest publication of 1 MiB with its section header. */
+const classBytes = [2 * 1024, 16 * 1024, 80 * 1024, 256 * 1024, 1024 * 1024 + 4096] as const
 
 export class BufferPool {
   readonly #free: Buffer[][] = classBytes.map(() => [])

@@ -143,12 +143,17 @@ export function createGroup({ namespace, hub, group, ifNotExists, groupsMax }: C
   }
 }
 
-export function deleteGroup(namespace: string, hub: string, group: string): Command<void> {
+/** @returns What the group was called and where it belonged. */
+export function deleteGroup(
+  namespace: string,
+  hub: string,
+  group: string,
+): Command<{ readonly hub: HubState; readonly group: string }> {
   if (isDefaultGroup(group)) throw new EhubError('not-allowed', `consumer group "${defaultGroup}" cannot be deleted`)
   return (state) => {
     const found = hubNamed(state, namespace, hub)
     const { name } = groupNamed(found, group)
-    return { records: [{ kind: 'group-deleted', hub: found.number, name }], reply: undefined }
+    return { records: [{ kind: 'group-deleted', hub: found.number, name }], reply: { hub: found, group: name } }
   }
 }
 

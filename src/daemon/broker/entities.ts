@@ -99,7 +99,6 @@ export class Entities {
     receivers.detachHub(number, reason)
     const open = await hubs.forget(number)
     open?.detachPublishers(reason)
-    receivers.detachHub(number, reason)
     await this.#remove(number, folder)
   }
 
@@ -112,8 +111,8 @@ export class Entities {
   async deleteGroup(caller: Caller, hub: string, group: string): Promise<void> {
     checkRight(caller, 'manage', groupPath(hub, group))
     const { journal, receivers } = this.#input
-    await journal.run(deleteGroup(caller.namespace, hub, group))
-    const { number, name } = hubNamed(journal.state, caller.namespace, hub)
+    const deleted = await journal.run(deleteGroup(caller.namespace, hub, group))
+    const { number, name } = deleted.hub
     receivers.detachHub(
       number,
       new EhubError('group-not-found', `consumer group "${group}" of hub "${name}" was deleted`),

@@ -67,7 +67,7 @@ export class OpenHubs {
   async close(): Promise<void> {
     for (const hub of this.all()) {
       this.#hubs.delete(hub.number)
-      for (const { log } of hub.partitions) await log.close()
+      await Promise.all(hub.partitions.map(({ log }) => log.close()))
     }
   }
 

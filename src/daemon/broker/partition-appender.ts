@@ -44,6 +44,12 @@ export interface AppenderInput {
   readonly congestion: Congestion
 }
 
+/**
+ * A group begins with a buffer as large as the one before it was filled, up to this: what many partitions may hold each for one
+ * small event stays bounded.
+ */
+const bytesHintMax = 80 * 1024
+
 export class PartitionAppender {
   readonly #log: PartitionLog
   readonly #context: AppenderContext
@@ -111,7 +117,7 @@ export class PartitionAppender {
     this.#open = null
     this.#nextSequence = group.nextSequence
     this.#nextOffset = group.nextOffset
-    this.#bytesHint = group.length * 4 < group.bufferBytes ? 0 : group.bufferBytes
+    this.#bytesHint = Math.min(group.length, bytesHintMax)
     const last = { sequence: this.#nextSequence - 1, offset: group.lastOffset, timeMs: group.enqueuedTimeMs }
     const flight = this.#flights.add(group, last)
     this.#log.append(group.close()).then(

@@ -7,7 +7,7 @@
 // Boundaries: as the live tests of the official JS SDK assert them. `> last` replays nothing, `>= last` exactly one event;
 // times compare in whole milliseconds and `> t` leaves out what was stored at exactly t.
 
-import { EhubError } from '../../base/error.ts'
+import { EhubError, isEhubError } from '../../base/error.ts'
 import type { PartitionLog, Position } from '../storage/storage-engine.ts'
 import type { StartPosition } from './broker-api.ts'
 import { indexOfPosition } from './event-positions.ts'
@@ -23,7 +23,13 @@ export type Placement =
   | { readonly kind: 'at'; readonly sequence: number }
   /** The first event enqueued at or after `timeMs`, or what is enqueued from now on. */
   | { readonly kind: 'by-time'; readonly timeMs: number }
-  | { readonly kind: 'by-offset'; readonly offset: number; readonly isInclusive: boolean }
+  | ByOffset
+
+interface ByOffset {
+  readonly kind: 'by-offset'
+  readonly offset: number
+  readonly isInclusive: boolean
+}
 
 /**
  * @throws EhubError `position-out-of-range` beyond the last event, in the service's words; `argument-error` for what is no
@@ -62,7 +68,16 @@ export function placePosition(position: StartPosition, { start, end, last }: Log
 export async function searchPlacement(log: PartitionLog, placement: Placement): Promise<number> {
   if (placement.kind === 'at') return placement.sequence
   if (placement.kind === 'by-time') return log.findByTime(placement.timeMs)
-  const { offset, isInclusive } = placement
+  try {
+    return await searchOffset(log, placement)
+  } catch (error) {
+    // Trimmed while we looked: what is left begins at the start.
+    if (isEhubError(error, 'sequence-trimmed')) return log.start.sequence
+    throw error
+  }
+}
+
+async function searchOffset(log: PartitionLog, { offset, isInclusive }: ByOffset): Promise<number> {
   const baseSequence = await log.findByOffset(offset)
   if (baseSequence >= log.end.sequence) return log.end.sequence
   const [batch] = await log.read(Math.max(baseSequence, log.start.sequence), 1)

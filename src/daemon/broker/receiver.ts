@@ -21,6 +21,8 @@ export interface ReceiverInput {
   readonly options: ReceiverOptions
   readonly openedAtMs: number
   readonly now: () => number
+  /** Looked at with every read, since a wall clock that jumps ahead ends a token before its timer runs. */
+  readonly mayListen: () => EhubError | null
   /** Called once, when it is closed or detached. */
   readonly onGone: (receiver: PartitionReceiver) => void
 }
@@ -147,6 +149,8 @@ export class PartitionReceiver implements Receiver {
   }
 
   #checkAttached(): void {
+    const refusal = this.#detached === null ? this.#input.mayListen() : null
+    if (refusal !== null) this.detach(refusal)
     if (this.#detached !== null) throw this.#detached
     assert(!this.#isClosed, 'a closed receiver is not read')
   }

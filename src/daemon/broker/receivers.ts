@@ -17,6 +17,9 @@ export interface OpenReceiver {
   readonly group: string
   readonly partition: Partition
   readonly options: ReceiverOptions
+  /** Why the caller may not listen here at present, null when it may. */
+  readonly mayListen: () => EhubError | null
+  readonly onGone: () => void
 }
 
 interface Place {
@@ -40,7 +43,7 @@ export class Receivers {
    * @throws EhubError `receiver-limit`, `owner-level-lower`, `owner-level-required`, `position-out-of-range`, `argument-error`;
    *   nobody is displaced then.
    */
-  open({ hub, group, partition, options }: OpenReceiver, onGone: () => void): PartitionReceiver {
+  open({ hub, group, partition, options, mayListen, onGone }: OpenReceiver): PartitionReceiver {
     const { ownerLevel } = options
     if (ownerLevel !== null && (!Number.isSafeInteger(ownerLevel) || ownerLevel < 0)) {
       throw new EhubError(
@@ -65,6 +68,7 @@ export class Receivers {
       options,
       openedAtMs: this.#clock.now(),
       now: () => this.#clock.now(),
+      mayListen,
       onGone: (gone) => {
         this.#byId.delete(gone.id)
         place.receivers.splice(place.receivers.indexOf(gone), 1)

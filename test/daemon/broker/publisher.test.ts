@@ -172,13 +172,18 @@ test('a token that lapses ends publishing and receiving, and other tokens go on'
   const detached: string[] = []
   const publisher = broker.openPublisher(caller, 'orders', null)
   publisher.onDetached(({ code, message }) => detached.push(`${code} ${message}`))
-  broker.openReceiver(caller, receiving()).onDetached(({ code }) => detached.push(code))
+  const receiver = broker.openReceiver(caller, receiving())
+  receiver.onDetached(({ code }) => detached.push(code))
   const copying = broker.openPublisher(caller, 'copy', null)
   copying.onDetached(() => detached.push('copy'))
 
   clock.jumpWall(60_000)
   assert.throws(
     () => publisher.publish(single('x')),
+    (error) => isEhubError(error, 'unauthorized'),
+  )
+  assert.throws(
+    () => receiver.next(1000),
     (error) => isEhubError(error, 'unauthorized'),
   )
   copying.publish(single('x'))
