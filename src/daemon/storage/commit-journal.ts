@@ -1,0 +1,383 @@
+// The commit journal (decision D12): what logs of durability `sync` append is one write and one fdatasync for everything
+// that came while the group before was being synced, whatever number of logs it belongs to. Segments follow lazily; a
+// journal file is put away once the segments of all its logs are synced. Metadata of logs travels the same way.
+//
+//   submit → open group ──(nothing in flight)──→ write → fdatasync → every item's `committed`, in the order of the calls
+//                 ↑ items that come meanwhile form the next group
+//
+// One runner, one group in flight. A failed write is cut off and its group refused; after a failed sync the file is never
+// written to again (reliability §2 rule 7): its end is recorded in the next file's header, and if that cannot be made
+// the journal is offline until the data folder is opened anew.
+
+import { assert } from '../../base/assert.ts'
+import type { Clock } from '../../base/clock.ts'
+import { EhubError } from '../../base/error.ts'
+import type { Log } from '../../base/log.ts'
+import type { DiskFile } from './disk.ts'
+import { encodeGroupHead, groupHeaderBytes, groupRowBytes } from './journal-format.ts'
+import {
+  AmbiguousJournal,
+  type JournalFiles,
+  type JournalRecord,
+  type NumberedState,
+  stateRecord,
+} from './journal-files.ts'
+import { isNoSpace, storageError } from './storage-errors.ts'
+
+/** A log as the journal sees it. */
+export interface JournalClient {
+  /** Its present state, which declares its number in a file. */
+  journalState(): NumberedState
+  /** Makes durable in the segments whatever of this log the journal holds; resolves to the error when that failed. */
+  syncSegments(): Promise<EhubError | null>
+}
+
+export interface JournalItem {
+  readonly client: JournalClient | null
+  readonly records: readonly JournalRecord[]
+  /** Sum of the bodies. */
+  readonly bodyBytes: number
+  /** Why it must not be committed any more: something before it, which it continues, was refused. Null when it may. */
+  obstacle(): EhubError | null
+  committed(): void
+  failed(error: EhubError): void
+}
+
+export interface CommitJournalParts {
+  readonly files: JournalFiles
+  readonly clock: Clock
+  readonly log: Log
+  /** States of all logs, for the head of a new file. */
+  readonly states: () => readonly NumberedState[]
+  /** Called before a new file is used. */
+  readonly onRoll: (generation: number) => void
+  /** Tries to free space for what must go on; resolves to whether it did. */
+  readonly onNoSpace: () => Promise<boolean>
+  readonly fileBytes: number
+}
+
+interface OldFile {
+  readonly generation: number
+  readonly clients: Set<JournalClient>
+  mayRecycle: boolean
+  /** Its segments are synced; null while that is being done, an error when it failed. */
+  outcome: 'synced' | EhubError | null
+}
+
+// Items beyond this wait for the next group; one item may be larger.
+const groupBytesTarget = 8 * 1024 * 1024
+// Up to here a write on this thread is cheaper than handing it to another.
+const synchronousBytesMax = 64 * 1024
+// A file that still grows is extended by this many bytes at a time, so that most syncs change no metadata.
+const growthBytesMax = 4 * 1024 * 1024
+// Old files whose segments are not yet synced; when there are more, commits wait.
+const unsyncedFilesMax = 2
+// Logs synced at the same time when a file is to be put away.
+const syncsAtOnce = 4
+
+export class CommitJournal {
+  readonly #parts: CommitJournalParts
+  #file: DiskFile | null = null
+  #generation = 0
+  #position = 0
+  #allocatedBytes = 0
+  #groupNumber = 0
+  #limit = 0
+  #clients = new Set<JournalClient>()
+  /** Oldest first. */
+  #old: OldFile[] = []
+  #open: JournalItem[] = []
+  #isRunning = false
+  #offline: EhubError | null = null
+  #idle: (() => void)[] = []
+  #syncing: Promise<void> = Promise.resolve()
+
+  constructor(parts: CommitJournalParts) {
+    this.#parts = parts
+  }
+
+  /** Why nothing can be committed any more, null when it can. */
+  get offline(): EhubError | null {
+    return this.#offline
+  }
+
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Generation of the oldest file that holds something not yet synced in the segments. */
+  get oldestNeeded(): number {
+    return this.#old.find(({ outcome }) => outcome !== 'synced')?.generation ?? this.#generation
+  }
+
+  /** Makes the first file of this run. @throws DiskError */
+  async start(generation: number, previous: { generation: number; endPosition: number } | null): Promise<void> {
+    await this.#make(generation, previous, generation)
+  }
+
+  /** Adds to the open group. `committed` or `failed` is called exactly once, never before this returns. */
+  submit(item: JournalItem): void {
+    this.#open.push(item)
+    if (this.#isRunning) return
+    this.#isRunning = true
+    // On a microtask: everything submitted in this turn, by any number of logs, is one group.
+    queueMicrotask(() => void this.#run())
+  }
+
+  /** Commits metadata; resolves when it is durable. @throws EhubError `storage-failed`, `disk-full`. */
+  commit(client: JournalClient | null, records: readonly JournalRecord[]): Promise<void> {
+    return new Promise((committed, failed) => {
+      let bodyBytes = 0
+      for (const { body } of records) bodyBytes += body.length
+      this.submit({ client, records, bodyBytes, obstacle: () => null, committed, failed })
+    })
+  }
+
+  /** Resolves when nothing is in flight. */
+  async settle(): Promise<void> {
+    while (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve))
+    await this.#syncing
+  }
+
+  /** Gives the file back. Nothing may be submitted any more. */
+  async close(): Promise<void> {
+    await this.settle()
+    await this.#file?.close()
+    this.#file = null
+  }
+
+  async #run(): Promise<void> {
+    while (this.#open.length > 0) {
+      const offline = this.#offline
+      if (offline !== null) {
+        for (const item of this.#open.splice(0)) item.failed(offline)
+        continue
+      }
+      try {
+        if (this.#position >= this.#limit) await this.#roll(this.#position)
+      } catch (error) {
+        // The present file is whole and stays: only its successor could not be made, or the segments not be synced.
+        const failure = this.#rollFailure(error)
+        for (const item of this.#open.splice(0)) item.failed(failure)
+        continue
+      }
+      const group = this.#takeGroup()
+      if (group.length > 0) await this.#commitGroup(group)
+    }
+    this.#isRunning = false
+    for (const run of this.#idle.splice(0)) run()
+  }
+
+  #rollFailure(error: unknown): EhubError {
+    if (!(error instanceof AmbiguousJournal)) return storageError('roll the commit journal', error)
+    const failure = storageError('roll the commit journal', error.cause)
+    this.#offline = new EhubError('storage-failed', failure.message, { cause: error })
+    this.#parts.log.error('the commit journal is offline', { reason: failure.message })
+    return this.#offline
+  }
+
+  /** The next items in order, without those that lost their ground since they were submitted. */
+  #takeGroup(): JournalItem[] {
+    const group: JournalItem[] = []
+    let bytes = 0
+    let taken = 0
+    for (const item of this.#open) {
+      const obstacle = item.obstacle()
+      if (obstacle === null && group.length > 0 && bytes + item.bodyBytes > groupBytesTarget) break
+      taken += 1
+      if (obstacle !== null) item.failed(obstacle)
+      else group.push(item)
+      bytes += item.bodyBytes
+    }
+    this.#open.splice(0, taken)
+    return group
+  }
+
+  async #commitGroup(items: readonly JournalItem[]): Promise<void> {
+    const file = this.#file
+    assert(file !== null, 'a journal that commits has a file')
+    const { chunks, bytes } = this.#encode(items)
+    try {
+      await this.#write(file, chunks, bytes)
+    } catch (error) {
+      await this.#refuse(file, items, error)
+      return
+    }
+    try {
+      await file.sync()
+    } catch (error) {
+      await this.#abandonFile(items, error)
+      return
+    }
+    this.#position += bytes
+    this.#groupNumber += 1
+    for (const item of items) {
+      if (item.client !== null) this.#clients.add(item.client)
+      item.committed()
+    }
+  }
+
+  #encode(items: readonly JournalItem[]): { chunks: Uint8Array[]; bytes: number } {
+    const records: JournalRecord[] = []
+    const declared = new Set<JournalClient>()
+    for (const { client, records: own } of items) {
+      if (client !== null && !this.#clients.has(client) && !declared.has(client)) {
+        declared.add(client)
+        records.push(stateRecord(client.journalState()))
+      }
+      records.push(...own)
+    }
+    let bytes = groupHeaderBytes + records.length * groupRowBytes
+    for (const { body } of records) bytes += body.length
+    const head = encodeGroupHead(
+      {
+        generation: this.#generation,
+        number: this.#groupNumber,
+        totalBytes: bytes,
+        durablePosition: this.#position,
+        writtenAtMs: this.#parts.clock.now(),
+      },
+      records.map(({ row }) => row),
+    )
+    return { chunks: [head, ...mergeNeighbours(records)], bytes }
+  }
+
+  async #write(file: DiskFile, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    const end = this.#position + bytes
+    if (end > this.#allocatedBytes) {
+      const growth = Math.min(
+        growthBytesMax,
+        this.#parts.fileBytes,
+        Math.max(this.#allocatedBytes, synchronousBytesMax),
+      )
+      const wanted = Math.max(end, this.#allocatedBytes + growth)
+      try {
+        await file.preallocate(wanted)
+      } catch (error) {
+        if (!isNoSpace(error) || !(await this.#parts.onNoSpace())) throw error
+        await file.preallocate(end)
+      }
+      this.#allocatedBytes = wanted
+    }
+    if (bytes <= synchronousBytesMax) file.writeSync(chunks, this.#position)
+    else await file.write(chunks, this.#position)
+  }
+
+  /** A failed write: cut off what it left, durably, before anybody hears that the group was refused. */
+  async #refuse(file: DiskFile, items: readonly JournalItem[], cause: unknown): Promise<void> {
+    try {
+      await file.truncate(this.#position)
+      this.#allocatedBytes = this.#position
+      await file.sync()
+    } catch (error) {
+      await this.#abandonFile(items, error)
+      return
+    }
+    const failure = storageError('write the commit journal', cause)
+    this.#parts.log.error('a commit group was refused', { reason: failure.message })
+    for (const item of items) item.failed(failure)
+  }
+
+  /** A failed sync: go on once in a new file, whose header says where this one ended, else offline. */
+  async #abandonFile(items: readonly JournalItem[], cause: unknown): Promise<void> {
+    let failure = storageError('sync the commit journal', cause)
+    this.#parts.log.error('a sync of the commit journal failed', {
+      generation: this.#generation,
+      endPosition: this.#position,
+      reason: failure.message,
+    })
+    try {
+      await this.#roll(this.#position, false)
+    } catch (error) {
+      const reason = error instanceof AmbiguousJournal ? error.cause : error
+      failure = storageError('open another commit journal file after a failed sync', reason)
+      this.#offline = failure
+      this.#parts.log.error('the commit journal is offline', { reason: failure.message })
+    }
+    for (const item of items) item.failed(failure)
+  }
+
+  /** Begins the next file. The present one is put away when its logs' segments are synced and the one after begins. */
+  async #roll(endPosition: number, mayRecycle = true): Promise<void> {
+    await this.#waitForSegments()
+    const present: OldFile = { generation: this.#generation, clients: this.#clients, mayRecycle, outcome: null }
+    const done = this.#old.filter(({ outcome }) => outcome === 'synced')
+    const needed = this.#old.find(({ outcome }) => outcome !== 'synced') ?? present
+    const before = this.#file
+    await this.#make(this.#generation + 1, { generation: present.generation, endPosition }, needed.generation)
+    await before?.close().catch(() => undefined)
+    this.#old = [...this.#old.filter((file) => !done.includes(file)), present]
+    this.#syncing = this.#syncing.then(() => this.#syncOld(present)).then(() => this.#putAway(done))
+  }
+
+  async #make(
+    generation: number,
+    previous: { generation: number; endPosition: number } | null,
+    replayFrom: number,
+  ): Promise<void> {
+    const { files, clock, states, onRoll } = this.#parts
+    const made = await files.make({ generation, createdAtMs: clock.now(), previous }, replayFrom, states())
+    onRoll(generation)
+    this.#file = made.file
+    this.#generation = generation
+    this.#position = made.position
+    this.#allocatedBytes = made.allocatedBytes
+    this.#groupNumber = 2
+    this.#limit = made.position + this.#parts.fileBytes
+    this.#clients = new Set()
+  }
+
+  /** Back-pressure: commits wait while too many files hold what is not yet in the segments. */
+  async #waitForSegments(): Promise<void> {
+    const unsynced = () => this.#old.filter(({ outcome }) => outcome !== 'synced')
+    if (unsynced().length < unsyncedFilesMax) return
+    await this.#syncing
+    for (const file of unsynced()) await this.#syncOld(file)
+    const failed = unsynced().find(({ outcome }) => outcome instanceof EhubError)
+    if (failed?.outcome instanceof EhubError) throw failed.outcome
+  }
+
+  async #syncOld(file: OldFile): Promise<void> {
+    const clients = [...file.clients]
+    let failure: EhubError | null = null
+    const syncNext = async (): Promise<void> => {
+      for (let client = clients.pop(); client !== undefined; client = clients.pop()) {
+        const error = await client.syncSegments()
+        if (error !== null) failure = error
+      }
+    }
+    await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
+    file.outcome = failure ?? 'synced'
+  }
+
+  async #putAway(done: readonly OldFile[]): Promise<void> {
+    for (const file of done) {
+      try {
+        await this.#parts.files.putAway(file.generation, file.mayRecycle)
+      } catch (error) {
+        // It is no longer needed; the next start removes it.
+        this.#parts.log.warn('a journal file could not be put away', {
+          generation: file.generation,
+          reason: String(error),
+        })
+      }
+    }
+  }
+}
+
+/** Bodies that lie one after the other in one slab become one chunk: fewer pieces for the kernel to gather. */
+function mergeNeighbours(records: readonly JournalRecord[]): Uint8Array[] {
+  const chunks: Uint8Array[] = []
+  let last: Uint8Array | null = null
+  for (const { body } of records) {
+    if (body.length === 0) continue
+    if (last !== null && last.buffer === body.buffer && last.byteOffset + last.length === body.byteOffset) {
+      last = new Uint8Array(last.buffer, last.byteOffset, last.length + body.length)
+      chunks[chunks.length - 1] = last
+    } else {
+      last = body
+      chunks.push(body)
+    }
+  }
+  return chunks
+}

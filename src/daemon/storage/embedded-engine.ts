@@ -1,0 +1,461 @@
+// The engine on local disk: opens a data folder, recovers it, and holds what its logs share: the commit journal, the
+// memory of the tail, the open files, the space guard. docs/FORMAT.md describes what it leaves on disk.
+
+import { assert } from '../../base/assert.ts'
+import type { Clock, Timer } from '../../base/clock.ts'
+import { EhubError } from '../../base/error.ts'
+import type { Log } from '../../base/log.ts'
+import type { Random } from '../../base/random.ts'
+import { CommitJournal } from './commit-journal.ts'
+import { DirectorySyncs } from './directory-syncs.ts'
+import { type Disk, DiskError } from './disk.ts'
+import { FileCache } from './file-cache.ts'
+import { formatVersion } from './format.ts'
+import { type JournalRecord, JournalFiles, type NumberedState, record, stateRecord } from './journal-files.ts'
+import {
+  decodeVersion,
+  encodeCheckpoint,
+  type FolderVersion,
+  type LogState,
+  versionSlotBytes,
+} from './journal-format.ts'
+import { type LogOpeningParts, openLogFiles } from './log-opening.ts'
+import type { Damage } from './log-reader.ts'
+import { byGroupAndPartition, MemoryEngine } from './memory-engine.ts'
+import {
+  groupFolder,
+  groupOfFolder,
+  journalFolder,
+  journalPath,
+  logKey,
+  logsFolder,
+  partitionOfFolder,
+  trashFolder,
+  versionPath,
+} from './paths.ts'
+import { recoverJournal, type RecoveredJournal } from './recovery.ts'
+import { SegmentPool } from './segment-pool.ts'
+import { type LogHost, SegmentedLog } from './segmented-log.ts'
+import { Slabs } from './slabs.ts'
+import { SpaceGuard } from './space-guard.ts'
+import { storageClosed, storageError } from './storage-errors.ts'
+import type { EngineStatus, LogConfig, LogId, PartitionLog, StorageEngine } from './storage-engine.ts'
+
+export interface EmbeddedEngineOptions {
+  /** A journal file is followed by the next one at this size. */
+  readonly journalFileBytes?: number
+  /** Memory for the newest batches of all logs; what readers at the tail are served from. */
+  readonly tailBytesMax?: number
+  readonly tailBytesPerLogMax?: number
+  readonly openFilesMax?: number
+  /** Durability `os`: synced at most this long after it was acknowledged, */
+  readonly syncIntervalMs?: number
+  /** and never more than this many bytes of a log unsynced. */
+  readonly unsyncedBytesMax?: number
+  readonly poolFilesMax?: number
+  readonly poolBytesMax?: number
+  /** Null: derived from the size of the file system. */
+  readonly lowWaterBytes?: number | null
+  readonly reserveBytes?: number | null
+  /** For hubs of durability `memory`. */
+  readonly memoryBytesMax?: number
+}
+
+export interface EmbeddedEngineParts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly options?: EmbeddedEngineOptions
+}
+
+const defaults = {
+  journalFileBytes: 64 * 1024 * 1024,
+  tailBytesMax: 64 * 1024 * 1024,
+  tailBytesPerLogMax: 8 * 1024 * 1024,
+  // Leaves room for sockets under `ulimit -n 1024`.
+  openFilesMax: 384,
+  syncIntervalMs: 100,
+  unsyncedBytesMax: 64 * 1024 * 1024,
+  poolFilesMax: 8,
+  poolBytesMax: 512 * 1024 * 1024,
+  lowWaterBytes: null,
+  reserveBytes: null,
+  memoryBytesMax: 1024 * 1024 * 1024,
+} satisfies Required<EmbeddedEngineOptions>
+
+// Segments of one run are numbered behind the generation of its newest journal file: unique for ever, never persisted.
+const generationsPerJournal = 2 ** 20
+// Share of the tail's memory that may wait to be written into the segments.
+const writeBackShare = 4
+const writeBacksAtOnce = 2
+const syncsAtOnce = 4
+
+interface KnownLog {
+  readonly logNumber: number
+  state: LogState
+  log: SegmentedLog | null
+}
+
+/**
+ * Opens the data folder of `disk`, making it when it is empty, and brings it into a consistent state.
+ * @throws EhubError `data-folder-locked`, `data-folder-newer`, `data-folder-unusable`, `disk-full`, `storage-failed`.
+ */
+export async function openEmbeddedEngine(parts: EmbeddedEngineParts): Promise<StorageEngine> {
+  const release = await parts.disk.lock()
+  try {
+    return await EmbeddedEngine.open(parts, release)
+  } catch (error) {
+    await release()
+    throw storageError('open the data folder', error)
+  }
+}
+
+class EmbeddedEngine implements StorageEngine {
+  readonly #disk: Disk
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #options: Required<EmbeddedEngineOptions>
+  readonly #release: () => Promise<void>
+  readonly #journal: CommitJournal
+  readonly #space: SpaceGuard
+  readonly #slabs: Slabs
+  readonly #files: FileCache
+  readonly #pool: SegmentPool
+  readonly #folders: DirectorySyncs
+  readonly #memory: MemoryEngine
+  readonly #host: LogHost
+  readonly #known = new Map<string, KnownLog>()
+  readonly #opening = new Set<string>()
+  readonly #damaged: ReadonlyMap<string, readonly Damage[]>
+  #nextLogNumber = 1
+  #nextGeneration = 0
+  #generationLimit = 0
+  #trashNumber = 0
+  #writeBack = new Set<SegmentedLog>()
+  #writeBacks = 0
+  #unsynced = new Set<SegmentedLog>()
+  #syncTimer: Timer | null = null
+  #syncRound: Promise<void> | null = null
+  #isClosed = false
+  #closing: Promise<void> | null = null
+
+  private constructor(
+    parts: EmbeddedEngineParts,
+    release: () => Promise<void>,
+    recovered: RecoveredJournal,
+    versionNumber: number,
+  ) {
+    this.#disk = parts.disk
+    this.#clock = parts.clock
+    this.#log = parts.log
+    this.#options = { ...defaults, ...parts.options }
+    this.#release = release
+    this.#damaged = recovered.damaged
+    for (const [key, state] of recovered.states)
+      this.#known.set(key, { logNumber: this.#nextLogNumber++, state, log: null })
+    const { tailBytesMax, openFilesMax, poolFilesMax, poolBytesMax, lowWaterBytes, reserveBytes } = this.#options
+    this.#slabs = new Slabs({ slabBytes: Math.min(1024 * 1024, tailBytesMax >> 2), bytesMax: tailBytesMax })
+    this.#files = new FileCache(this.#disk, openFilesMax)
+    this.#pool = new SegmentPool(this.#disk, { filesMax: poolFilesMax, bytesMax: poolBytesMax })
+    this.#folders = new DirectorySyncs(this.#disk)
+    this.#memory = new MemoryEngine({ bytesMax: this.#options.memoryBytesMax })
+    this.#space = new SpaceGuard(parts, { lowWaterBytes, reserveBytes })
+    this.#journal = new CommitJournal({
+      files: new JournalFiles(this.#disk, versionNumber),
+      clock: this.#clock,
+      log: this.#log,
+      states: () => this.#states(),
+      onRoll: (generation) => {
+        this.#nextGeneration = generation * generationsPerJournal + 1
+        this.#generationLimit = (generation + 1) * generationsPerJournal
+      },
+      onNoSpace: () => this.#space.release(),
+      fileBytes: this.#options.journalFileBytes,
+    })
+    this.#host = this.#makeHost()
+  }
+
+  static async open(parts: EmbeddedEngineParts, release: () => Promise<void>): Promise<EmbeddedEngine> {
+    const { disk, log } = parts
+    await disk.makeDirectory('')
+    const version = await readVersion(disk)
+    await disk.makeDirectory(journalFolder)
+    await disk.makeDirectory(logsFolder)
+    await disk.syncDirectory('')
+    const recovered = await recoverJournal(parts)
+    report(recovered, version, log)
+    const engine = new EmbeddedEngine(parts, release, recovered, version?.number ?? 0)
+    await engine.#start(recovered, version)
+    return engine
+  }
+
+  async #start(recovered: RecoveredJournal, version: FolderVersion | null): Promise<void> {
+    await this.#space.open()
+    const newest = Math.max(version?.journalGeneration ?? 0, ...recovered.files)
+    await this.#journal.start(newest + 1, recovered.previous)
+    // The new file holds the state of every log and needs none before it.
+    for (const generation of recovered.files) await this.#disk.remove(journalPath(generation))
+    await this.#pool.open()
+    await this.#emptyTrash()
+  }
+
+  async openLog(id: LogId, config: LogConfig): Promise<PartitionLog> {
+    if (this.#isClosed) throw closed()
+    if (config.durability === 'memory') return this.#memory.openLog(id, config)
+    const key = logKey(id)
+    assert(
+      !this.#opening.has(key) && (this.#known.get(key)?.log ?? null) === null,
+      `the log ${key} is opened once at a time`,
+    )
+    this.#opening.add(key)
+    try {
+      return await this.#open(id, key, config)
+    } catch (error) {
+      throw storageError(`open the log ${key}`, error)
+    } finally {
+      this.#opening.delete(key)
+    }
+  }
+
+  async #open(id: LogId, key: string, config: LogConfig): Promise<SegmentedLog> {
+    const known = this.#known.get(key)
+    const parts: LogOpeningParts = {
+      disk: this.#disk,
+      files: this.#files,
+      pool: this.#pool,
+      folders: this.#folders,
+      log: this.#log,
+      unsyncedBytesMax: this.#options.unsyncedBytesMax,
+    }
+    const found = await openLogFiles(id, known?.state ?? null, parts)
+    const logNumber = known?.logNumber ?? this.#nextLogNumber++
+    const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
+    const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
+    if (this.#isClosed) throw closed()
+    this.#known.set(key, { logNumber, state: log.journalState().state, log })
+    // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
+    if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
+    return log
+  }
+
+  async listLogs(): Promise<readonly LogId[]> {
+    if (this.#isClosed) throw closed()
+    const logs: LogId[] = [...(await this.#memory.listLogs())]
+    try {
+      for (const { name, kind } of await this.#disk.list(logsFolder)) {
+        const group = groupOfFolder(name)
+        if (group === null || kind !== 'directory') continue
+        for (const entry of await this.#disk.list(groupFolder(group))) {
+          const partition = partitionOfFolder(entry.name)
+          if (partition !== null && entry.kind === 'directory') logs.push({ group, partition })
+        }
+      }
+    } catch (error) {
+      throw storageError('list the logs', error)
+    }
+    return logs.sort(byGroupAndPartition)
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    if (this.#isClosed) throw closed()
+    await this.#memory.deleteGroup(group)
+    for (const { state, log } of this.#known.values()) if (state.id.group === group) await log?.close()
+    const folder = groupFolder(group)
+    try {
+      // One rename takes all of it away; what is in the trash is removed after that, or by the next start.
+      await this.#disk.makeDirectory(trashFolder)
+      const trash = `${trashFolder}/${this.#journal.generation}-${this.#trashNumber++}`
+      await this.#disk.rename(folder, trash)
+      await this.#disk.syncDirectory(logsFolder)
+      this.#folders.forget(folder)
+      for (const [key, { state }] of this.#known) if (state.id.group === group) this.#known.delete(key)
+      // What the journal still holds of it must not come back into a group of the same name.
+      await this.#journal.commit(null, [record('forget', 0, Buffer.from(group))])
+      await removeAll(this.#disk, trash)
+    } catch (error) {
+      if (error instanceof DiskError && error.systemCode === 'ENOENT') return
+      throw storageError(`delete the group ${group}`, error)
+    }
+  }
+
+  status(): EngineStatus {
+    let openLogs = this.#memory.status().openLogs
+    for (const { log } of this.#known.values()) if (log !== null) openLogs += 1
+    return { kind: 'embedded', openLogs, refusing: this.#journal.offline?.message ?? this.#space.refusing }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true
+    this.#syncTimer?.cancel()
+    await this.#memory.close()
+    await Promise.all([...this.#known.values()].map(async ({ log }) => log?.close()))
+    await this.#syncRound
+    await this.#space.close()
+    try {
+      if (this.#journal.offline === null) await this.#journal.commit(null, this.#cleanShutdown())
+    } catch (error) {
+      // Without the marker the next start recovers, which is safe and slower.
+      this.#log.warn('the shutdown is not marked as clean', { reason: String(error) })
+    }
+    await this.#journal.close()
+    await this.#files.closeAll()
+    await this.#release()
+  }
+
+  #cleanShutdown(): JournalRecord[] {
+    const checkpoint = { replayFrom: this.#journal.oldestNeeded, isComplete: true, isClean: true }
+    return [...this.#states().map(stateRecord), record('checkpoint', 0, encodeCheckpoint(checkpoint))]
+  }
+
+  #states(): NumberedState[] {
+    return [...this.#known.values()].map(({ logNumber, state, log }) => log?.journalState() ?? { logNumber, state })
+  }
+
+  #makeHost(): LogHost {
+    const { tailBytesPerLogMax, unsyncedBytesMax } = this.#options
+    return {
+      journal: this.#journal,
+      slabs: this.#slabs,
+      tailBytesPerLogMax,
+      unsyncedBytesMax,
+      now: () => this.#clock.now(),
+      nextGeneration: () => {
+        assert(
+          this.#nextGeneration < this.#generationLimit,
+          'a run of the daemon makes less than a million segments a journal file',
+        )
+        return this.#nextGeneration++
+      },
+      refusal: (id) => this.#space.refusal(id),
+      wrote: (bytes) => this.#space.wrote(bytes),
+      needsWriteBack: (log) => this.#needsWriteBack(log),
+      needsSync: (log) => this.#needsSync(log),
+      noSpace: () => this.#space.noSpace(),
+      failed: (log, error) => this.#log.error('a log failed', { log: logKey(log.id), reason: error.message }),
+      closed: (log) => this.#onClosed(log),
+    }
+  }
+
+  #onClosed(log: SegmentedLog): void {
+    this.#writeBack.delete(log)
+    this.#unsynced.delete(log)
+    this.#slabs.forgetUser(log)
+    const known = this.#known.get(logKey(log.id))
+    if (known?.log !== log) return
+    known.state = log.journalState().state
+    known.log = null
+  }
+
+  // ------------------------------------------------------------ bringing the journal into the segments
+
+  #needsWriteBack(log: SegmentedLog): void {
+    this.#writeBack.add(log)
+    this.#writeBackSome()
+  }
+
+  /** Oldest first, when more waits than the tail's memory should hold. */
+  #writeBackSome(): void {
+    for (const log of this.#writeBack) {
+      const isMuch = this.#slabs.pendingBytes * writeBackShare > this.#options.tailBytesMax
+      if (!isMuch || this.#writeBacks >= writeBacksAtOnce) return
+      this.#writeBack.delete(log)
+      this.#writeBacks += 1
+      void log.writeBack().then(() => {
+        this.#writeBacks -= 1
+        this.#writeBackSome()
+      })
+    }
+  }
+
+  // ------------------------------------------------------------ durability `os`: syncing behind
+
+  #needsSync(log: SegmentedLog): void {
+    this.#unsynced.add(log)
+    if (this.#isClosed) return
+    this.#syncTimer ??= this.#clock.schedule(this.#options.syncIntervalMs, () => {
+      this.#syncRound = this.#syncUnsynced().finally(() => {
+        this.#syncTimer = null
+        if (this.#unsynced.size > 0) for (const waiting of this.#unsynced) return this.#needsSync(waiting)
+      })
+    })
+  }
+
+  async #syncUnsynced(): Promise<void> {
+    const logs = [...this.#unsynced]
+    this.#unsynced = new Set()
+    const syncNext = async (): Promise<void> => {
+      // A failed sync is the log's to handle; it says so itself.
+      for (let log = logs.pop(); log !== undefined; log = logs.pop()) await log.syncSegments()
+    }
+    await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
+  }
+
+  async #emptyTrash(): Promise<void> {
+    await removeAll(this.#disk, trashFolder)
+  }
+}
+
+async function readVersion(disk: Disk): Promise<FolderVersion | null> {
+  let version: FolderVersion | null = null
+  try {
+    const file = await disk.open(versionPath, 'read')
+    try {
+      const bytes = Buffer.alloc(2 * versionSlotBytes)
+      version = decodeVersion(bytes.subarray(0, await file.read(bytes, 0)))
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+  }
+  if (version !== null && version.version > formatVersion) {
+    throw new EhubError(
+      'data-folder-newer',
+      `the data folder has format version ${version.version}, this ehub reads up to ${formatVersion}`,
+      { hint: 'Use the newer ehub that wrote it; nothing was changed.' },
+    )
+  }
+  return version
+}
+
+/** Says what recovery found; each of these lines is one an operator wants to see. */
+function report(recovered: RecoveredJournal, version: FolderVersion | null, log: Log): void {
+  const newest = recovered.previous?.generation ?? 0
+  if (version !== null && version.journalGeneration > newest) {
+    log.error('the newest journal file is missing: events acknowledged shortly before the last stop may be lost', {
+      missing: journalPath(version.journalGeneration),
+    })
+  }
+  for (const { generation, from, to } of recovered.journalDamage) {
+    log.error('a commit journal file is damaged', { file: journalPath(generation), from, to })
+  }
+  if (recovered.previous !== null && !recovered.isClean) {
+    log.info('recovered after an unclean stop', { journal: journalPath(newest), hadTornTail: recovered.isTorn })
+  }
+}
+
+/** Removes a folder with everything in it; a missing one is fine. */
+async function removeAll(disk: Disk, folder: string): Promise<void> {
+  let entries
+  try {
+    entries = await disk.list(folder)
+  } catch (error) {
+    if (error instanceof DiskError && error.systemCode === 'ENOENT') return
+    throw error
+  }
+  for (const { name, kind } of entries) {
+    if (kind === 'directory') await removeAll(disk, `${folder}/${name}`)
+    else await disk.remove(`${folder}/${name}`)
+  }
+  await disk.remove(folder)
+}
+
+function closed(): EhubError {
+  return storageClosed('the storage engine')
+}

@@ -1,0 +1,212 @@
+// The files of one log: its segments in order, writing into the newest, making them durable, removing the oldest. Callers
+// are one writer and one syncer at a time (`SegmentedLog` sees to it); readers may come whenever they like.
+
+import { assert } from '../../base/assert.ts'
+import { DiskError, type Disk, type DiskFile } from './disk.ts'
+import type { FileCache, HeldFile } from './file-cache.ts'
+import { decodeIndex, decodeSegmentHeader, encodeIndex, encodeSegmentHeader, headerBytes } from './format.ts'
+import { indexPath, logFolder } from './paths.ts'
+import { Segment } from './segment.ts'
+import type { SegmentPool } from './segment-pool.ts'
+import { SparseIndex } from './sparse-index.ts'
+import type { LogId } from './storage-engine.ts'
+
+export interface LogFilesParts {
+  readonly disk: Disk
+  readonly files: FileCache
+  readonly pool: SegmentPool
+}
+
+export class LogFiles {
+  readonly id: LogId
+  readonly #parts: LogFilesParts
+  /** In order of base sequence; the last one is written to. */
+  readonly segments: Segment[]
+  /** Called before a file with unsynced bytes is closed to make room; handles its own failure. */
+  onEvict: () => Promise<void> = () => Promise.resolve()
+
+  constructor(id: LogId, segments: Segment[], parts: LogFilesParts) {
+    this.id = id
+    this.segments = segments
+    this.#parts = parts
+  }
+
+  get active(): Segment | null {
+    return this.segments.at(-1) ?? null
+  }
+
+  get isDirty(): boolean {
+    return this.segments.some((segment) => segment.isDirty)
+  }
+
+  /** Index in `segments` of the one that holds `sequence`, 0 when it lies before the first. */
+  indexOf(sequence: number): number {
+    let low = 0
+    let high = this.segments.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if ((this.segments[middle]?.baseSequence ?? 0) <= sequence) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  /** The open file of the segment, for use before anything is awaited; null when it is not open. */
+  peek(segment: Segment): DiskFile | null {
+    return segment.isOnDisk ? this.#parts.files.peek(segment.path) : null
+  }
+
+  /** @throws DiskError */
+  hold(segment: Segment): Promise<HeldFile> {
+    return this.#parts.files.hold(segment.path)
+  }
+
+  /** Appends to what is written of the segment, making its file first when there is none. @throws DiskError */
+  async write(segment: Segment, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    const held = segment.isOnDisk ? await this.hold(segment) : await this.#make(segment)
+    try {
+      await held.file.write(chunks, segment.writtenPosition)
+      segment.writtenPosition += bytes
+      this.#parts.files.setBeforeClose(segment.path, this.onEvict)
+    } finally {
+      held.release()
+    }
+  }
+
+  /** As `write`, at once, when the file is open; false when it is not. @throws DiskError */
+  writeSync(segment: Segment, chunk: Uint8Array): boolean {
+    const file = this.peek(segment)
+    if (file === null) return false
+    file.writeSync([chunk], segment.writtenPosition)
+    segment.writtenPosition += chunk.length
+    this.#parts.files.setBeforeClose(segment.path, this.onEvict)
+    return true
+  }
+
+  /** After a failed write: nothing of it may be found by a later recovery. @throws DiskError */
+  async cut(segment: Segment): Promise<void> {
+    if (!segment.isOnDisk) return
+    const held = await this.hold(segment)
+    try {
+      await held.file.truncate(segment.writtenPosition)
+    } finally {
+      held.release()
+    }
+  }
+
+  /** Makes everything written so far durable, oldest segment first. @throws DiskError; `failed` names the segment. */
+  async sync(failed: (segment: Segment) => void): Promise<void> {
+    // Segments that come while this runs are behind those it visits.
+    for (const segment of [...this.segments]) {
+      if (!segment.isDirty || segment.isEnded) continue
+      const upTo = segment.writtenPosition
+      try {
+        const held = await this.hold(segment)
+        try {
+          await held.file.sync()
+        } finally {
+          held.release()
+        }
+        if (segment.needsDirectorySync) await this.#parts.disk.syncDirectory(logFolder(this.id))
+      } catch (error) {
+        failed(segment)
+        throw error
+      }
+      segment.needsDirectorySync = false
+      segment.syncedPosition = Math.max(segment.syncedPosition, upTo)
+      if (!segment.isDirty) this.#parts.files.setBeforeClose(segment.path, null)
+    }
+  }
+
+  /** Reads the header of a segment that was there before. Null when it is damaged. @throws DiskError */
+  async loadHeader(segment: Segment): Promise<Segment['header']> {
+    if (segment.header !== null || !segment.isOnDisk) return segment.header
+    const held = await this.hold(segment)
+    try {
+      const bytes = Buffer.alloc(headerBytes)
+      const count = await held.file.read(bytes, 0)
+      const header = decodeSegmentHeader(bytes.subarray(0, count))
+      const isOurs = header?.baseSequence === segment.baseSequence && header.id.group === this.id.group
+      segment.header = isOurs && header.id.partition === this.id.partition ? header : null
+      return segment.header
+    } finally {
+      held.release()
+    }
+  }
+
+  /** The index file of a sealed segment, null when there is none that fits. A read error is the same as none. */
+  async loadIndex(segment: Segment, endPosition: number): Promise<SparseIndex | null> {
+    if (segment.header === null) return null
+    try {
+      const file = await this.#parts.disk.open(indexPath(this.id, segment.baseSequence), 'read')
+      try {
+        const bytes = Buffer.alloc(await file.size())
+        const found = decodeIndex(bytes.subarray(0, await file.read(bytes, 0)))
+        if (found?.endPosition !== endPosition) return null
+        return SparseIndex.from(found, segment.header.generation, segment.baseSequence)
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      if (error instanceof DiskError) return null
+      throw error
+    }
+  }
+
+  /** Writes the index of a segment that is complete. Not synced: a lost or torn one is made again from the segment. */
+  async saveIndex(segment: Segment, endSequence: number): Promise<void> {
+    const { header, index } = segment
+    if (header === null || index === null || index.count === 0) return
+    segment.isIndexed = true
+    const bytes = encodeIndex({
+      generation: header.generation,
+      baseSequence: segment.baseSequence,
+      endPosition: segment.nextPosition,
+      endSequence,
+      entries: index.entries(),
+    })
+    const path = indexPath(this.id, segment.baseSequence)
+    await this.#removeIfThere(path)
+    const file = await this.#parts.disk.open(path, 'create')
+    try {
+      await file.write([bytes], 0)
+    } finally {
+      await file.close()
+    }
+  }
+
+  /**
+   * Removes the first `count` segments; they are out of `segments` before anything is awaited. The caller has moved the
+   * log's start durably before. @throws DiskError
+   */
+  async removeFirst(count: number): Promise<void> {
+    const removed = this.segments.splice(0, count)
+    for (const segment of removed) {
+      await this.#parts.files.drop(segment.path)
+      await this.#removeIfThere(indexPath(this.id, segment.baseSequence))
+      if (segment.isOnDisk) await this.#parts.pool.give(segment.path, segment.nextPosition)
+    }
+    if (count > 0) await this.#parts.disk.syncDirectory(logFolder(this.id))
+  }
+
+  async close(): Promise<void> {
+    for (const segment of this.segments) await this.#parts.files.drop(segment.path)
+  }
+
+  async #make(segment: Segment): Promise<HeldFile> {
+    assert(segment.header !== null, 'a segment that is made has a header')
+    const mayRecycle = segment.header.previous !== null
+    const file = await this.#parts.pool.take(segment.path, encodeSegmentHeader(segment.header), mayRecycle)
+    segment.isOnDisk = true
+    segment.needsDirectorySync = true
+    return this.#parts.files.adopt(file)
+  }
+
+  async #removeIfThere(path: string): Promise<void> {
+    try {
+      await this.#parts.disk.remove(path)
+    } catch (error) {
+      if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+    }
+  }
+}

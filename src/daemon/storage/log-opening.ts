@@ -1,0 +1,251 @@
+// Opens the files of one log: finds its segments, and where it starts and ends. The journal's word is taken where there is
+// one; otherwise only what was written since the last known synced place is read.
+
+import type { Log } from '../../base/log.ts'
+import type { DirectorySyncs } from './directory-syncs.ts'
+import { type Disk, DiskError, type DiskFile } from './disk.ts'
+import { headerBytes } from './format.ts'
+import type { LogState } from './journal-format.ts'
+import { LogFiles, type LogFilesParts } from './log-files.ts'
+import type { Damage } from './log-reader.ts'
+import type { LogPlace } from './log-writer.ts'
+import { groupFolder, indexPath, logFolder, logKey, numberOfName, numbered, tornFolder } from './paths.ts'
+import { Segment } from './segment.ts'
+import type { LogId, Position } from './storage-engine.ts'
+import { scanTail, type TailScan } from './tail-scan.ts'
+
+export interface FoundLog {
+  readonly files: LogFiles
+  readonly start: Position
+  readonly place: LogPlace
+  readonly damaged: readonly Damage[]
+  readonly hadTornTail: boolean
+}
+
+export interface LogOpeningParts extends LogFilesParts {
+  readonly folders: DirectorySyncs
+  readonly log: Log
+  /** How far unsynced bytes may reach. */
+  readonly unsyncedBytesMax: number
+}
+
+// Copies of torn tails kept; a crash loop must not fill the disk with them.
+const tornFilesMax = 64
+const tornBytesMax = 16 * 1024 * 1024
+
+/**
+ * @param known What the journal says of the log, null when it knows nothing of it.
+ * @throws DiskError
+ */
+export async function openLogFiles(id: LogId, known: LogState | null, parts: LogOpeningParts): Promise<FoundLog> {
+  const { bases, isNew } = await listSegments(id, parts)
+  const segments = bases.map((base) => new Segment(id, base, null, true))
+  const files = new LogFiles(id, segments, parts)
+  const first = segments[0]
+  const firstHeader = first === undefined ? null : await files.loadHeader(first)
+  const start = known?.start ?? { sequence: first?.baseSequence ?? 0, offset: firstHeader?.baseOffset ?? 0 }
+  if (known !== null && isNew && known.end.sequence > 0) {
+    // Whoever removed the folder removed the log.
+    parts.log.warn('the folder of a log is gone, it begins anew', { log: logKey(id), endSequence: known.end.sequence })
+  }
+  const state = isNew ? null : known
+  if (isNew) return { files, start: zero, place: emptyPlace, damaged: [], hadTornTail: false }
+  await removeTrimmed(files, start)
+  const scan = state?.isExact === true ? await trustState(files, state) : await scanFrom(files, state, start, parts)
+  const damaged = scan.damaged
+    .filter(({ to }) => to > start.sequence)
+    .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
+  if (scan.isTorn) await cutTorn(files, scan.place, parts)
+  if (state?.isExact !== true) await syncFound(files, scan.place)
+  const place = await settle(files, scan.place)
+  for (const { from, to, detail } of damaged) parts.log.error('a log is damaged', { log: logKey(id), from, to, detail })
+  return { files, start: later(start, place.end), place, damaged, hadTornTail: scan.isTorn }
+}
+
+const zero: Position = { sequence: 0, offset: 0 }
+const emptyPlace: LogPlace = { segment: null, position: 0, end: zero, timeMs: null }
+
+/** The start never lies beyond the end: damage at the end of a trimmed log could make it seem so. */
+function later(start: Position, end: Position): Position {
+  return start.sequence > end.sequence ? end : start
+}
+
+async function listSegments(id: LogId, parts: LogOpeningParts): Promise<{ bases: number[]; isNew: boolean }> {
+  const folder = logFolder(id)
+  try {
+    const entries = await parts.disk.list(folder)
+    const bases = entries.map(({ name }) => numberOfName(name, 'log')).filter((base) => base !== null)
+    // A crash between making a folder and syncing it may have left it undurable.
+    await parts.folders.make(folder)
+    return { bases: bases.sort((a, b) => a - b), isNew: false }
+  } catch (error) {
+    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+  }
+  await parts.folders.make(groupFolder(id.group))
+  await parts.folders.make(folder)
+  return { bases: [], isNew: true }
+}
+
+/** Segments a crash left between moving the start and unlinking. */
+async function removeTrimmed(files: LogFiles, start: Position): Promise<void> {
+  let count = 0
+  while ((files.segments[count + 1]?.baseSequence ?? Infinity) <= start.sequence) count += 1
+  if (count > 0) await files.removeFirst(count)
+}
+
+/** The journal knows exactly where the log ends: nothing is read but the newest segment's header. */
+async function trustState(files: LogFiles, state: LogState): Promise<TailScan> {
+  const segment = files.segments.find(({ baseSequence }) => baseSequence === state.segmentBase) ?? null
+  const place = { segment, position: state.position, end: state.end, timeMs: state.lastTimeMs }
+  const damaged: Damage[] = []
+  if (segment === null) {
+    const from = Math.max(state.start.sequence, state.segmentBase ?? state.end.sequence)
+    if (from < state.end.sequence)
+      damaged.push({ from, to: state.end.sequence, detail: 'the newest segment file is missing' })
+    return {
+      place: { ...place, position: 0 },
+      damaged,
+      isTorn: files.segments.some(({ baseSequence }) => baseSequence >= state.end.sequence),
+    }
+  }
+  const header = await files.loadHeader(segment)
+  const size = await sizeOf(files, segment)
+  const isWhole = header?.generation === state.segmentGeneration && size >= state.position
+  if (!isWhole && state.end.sequence > Math.max(segment.baseSequence, state.start.sequence)) {
+    segment.header = header?.generation === state.segmentGeneration ? header : null
+    damaged.push(...(await findDamage(files, segment, state)))
+  }
+  // Nothing may be added to a segment that is not whole.
+  if (!isWhole) return { place: { ...place, segment: null, position: 0 }, damaged, isTorn: false }
+  return { place, damaged, isTorn: files.segments.at(-1) !== segment }
+}
+
+async function findDamage(files: LogFiles, segment: Segment, state: LogState): Promise<readonly Damage[]> {
+  const to = state.end.sequence
+  if (segment.header === null)
+    return [{ from: segment.baseSequence, to, detail: `no intact header in ${segment.path}` }]
+  const begin = { sequence: segment.baseSequence, offset: segment.header.baseOffset }
+  const place = { segment, position: headerBytes, end: begin, timeMs: null }
+  return (await scanTail(files, files.segments.indexOf(segment), place, to, Infinity)).damaged
+}
+
+async function scanFrom(
+  files: LogFiles,
+  state: LogState | null,
+  start: Position,
+  parts: LogOpeningParts,
+): Promise<TailScan> {
+  const { segments } = files
+  if (state !== null) {
+    const place = { segment: null, position: state.position, end: state.end, timeMs: state.lastTimeMs }
+    const synced = segments.findIndex(({ baseSequence }) => baseSequence === state.segmentBase)
+    const segment = segments[synced]
+    const from = synced >= 0 ? synced : segments.findIndex(({ baseSequence }) => baseSequence >= state.end.sequence)
+    const index = from < 0 ? segments.length : from
+    const reach = parts.unsyncedBytesMax * 2
+    return scanTail(files, index, { ...place, segment: segment ?? null }, state.end.sequence, reach)
+  }
+  // Nothing is known: the newest segment with a header is read from its beginning.
+  for (let index = segments.length - 1; index >= 0; index--) {
+    const segment = segments[index]
+    const header = segment === undefined ? null : await files.loadHeader(segment)
+    if (segment === undefined || header === null) continue
+    const end = { sequence: header.baseSequence, offset: header.baseOffset }
+    const place = { segment, position: headerBytes, end, timeMs: header.previousTimeMs }
+    return scanTail(files, index, place, header.durableEnd, parts.unsyncedBytesMax * 2)
+  }
+  const isTorn = segments.length > 0
+  return { place: { ...emptyPlace, end: start }, damaged: [], isTorn }
+}
+
+/** A torn tail: copied aside for a person to look at, then cut, so that no later reader meets it again. */
+async function cutTorn(files: LogFiles, place: LogPlace, parts: LogOpeningParts): Promise<void> {
+  const { segments } = files
+  const keep =
+    place.segment === null
+      ? segments.filter(({ baseSequence }) => baseSequence < place.end.sequence).length
+      : segments.indexOf(place.segment) + 1
+  const removed = segments.splice(keep)
+  const cut = place.segment === null ? [] : [{ segment: place.segment, from: place.position }]
+  for (const { segment, from } of [...cut, ...removed.map((segment) => ({ segment, from: 0 }))]) {
+    const held = await files.hold(segment)
+    let bytes = 0
+    try {
+      bytes = (await held.file.size()) - from
+      await copyAside(
+        held.file,
+        from,
+        bytes,
+        `${files.id.group.replace('/', '.')}.${files.id.partition}.${numbered(segment.baseSequence)}.${from}`,
+        parts.disk,
+      )
+      if (from > 0) {
+        await held.file.truncate(from)
+        await held.file.sync()
+      }
+    } finally {
+      held.release()
+    }
+    parts.log.warn('a torn tail was cut off', { log: logKey(files.id), segment: segment.path, from, bytes })
+  }
+  for (const segment of removed) {
+    await parts.files.drop(segment.path)
+    await parts.disk.remove(segment.path)
+    await parts.disk.remove(indexPath(files.id, segment.baseSequence)).catch(ignoreMissing)
+  }
+  if (removed.length > 0) await parts.disk.syncDirectory(logFolder(files.id))
+}
+
+async function copyAside(from: DiskFile, position: number, bytes: number, name: string, disk: Disk): Promise<void> {
+  await disk.makeDirectory(tornFolder)
+  if (bytes <= 0 || (await disk.list(tornFolder)).length >= tornFilesMax) return
+  const copy = Buffer.alloc(Math.min(bytes, tornBytesMax))
+  const count = await from.read(copy, position)
+  await disk.remove(`${tornFolder}/${name}`).catch(ignoreMissing)
+  const to = await disk.open(`${tornFolder}/${name}`, 'create')
+  try {
+    await to.write([copy.subarray(0, count)], 0)
+  } finally {
+    await to.close()
+  }
+}
+
+/** What a scan found is in the page cache at least; before anything is built on it, it is on the disk. */
+async function syncFound(files: LogFiles, place: LogPlace): Promise<void> {
+  for (const segment of files.segments) {
+    if (place.segment !== null && segment.baseSequence < place.segment.baseSequence - 1 && segment !== files.active)
+      continue
+    const held = await files.hold(segment)
+    try {
+      await held.file.sync()
+    } finally {
+      held.release()
+    }
+  }
+}
+
+/** Tells the newest segment how far it is filled. One that lost its end is closed: what comes goes into a new one. */
+async function settle(files: LogFiles, place: LogPlace): Promise<LogPlace> {
+  if (place.segment !== null) {
+    place.segment.placeAt(place.position)
+    return place
+  }
+  const { active } = files
+  if (active === null) return place
+  active.isEnded = true
+  active.placeAt(Math.max(headerBytes, (await sizeOf(files, active)) & ~7))
+  return place
+}
+
+async function sizeOf(files: LogFiles, segment: Segment): Promise<number> {
+  const held = await files.hold(segment)
+  try {
+    return await held.file.size()
+  } finally {
+    held.release()
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+}

@@ -1,0 +1,225 @@
+// Brings what a log has staged into its segments, and its segments to the disk. Under durability `os` that is what makes an
+// append visible; under `sync` it follows lazily behind the journal, which has the same bytes already.
+//
+//   enqueue → pending ──one run at a time, neighbours in one write──→ page cache ──one sync at a time──→ disk
+
+import { EhubError } from '../../base/error.ts'
+import type { LogFiles } from './log-files.ts'
+import type { Segment } from './segment.ts'
+import type { Slabs } from './slabs.ts'
+import type { StagedAppend } from './staged-append.ts'
+import { storageError } from './storage-errors.ts'
+import type { Position } from './storage-engine.ts'
+
+/** A place in the log and in its files at once. */
+export interface LogPlace {
+  /** Null: there is no segment yet. */
+  readonly segment: Segment | null
+  readonly position: number
+  readonly end: Position
+  readonly timeMs: number | null
+}
+
+export interface LogWriterParts {
+  readonly files: LogFiles
+  readonly slabs: Slabs
+  /** These appends are in the page cache, in order. */
+  readonly onWritten: (appends: readonly StagedAppend[]) => void
+  /** A write failed and everything still pending with it; nothing more is written until `resume`. */
+  readonly onWriteFailed: (error: unknown) => Promise<void>
+  /** The segment's sync failed: never write to it again. */
+  readonly onSyncFailed: (segment: Segment, error: EhubError) => void
+  /** Bytes that may be written and not yet synced; the writer waits for a sync beyond it. */
+  readonly unsyncedBytesMax: number
+}
+
+// One write: enough to be efficient, little enough that a reader or a sync does not wait long.
+const writeBytesMax = 4 * 1024 * 1024
+
+export class LogWriter {
+  readonly #parts: LogWriterParts
+  #pending: StagedAppend[] = []
+  #pendingBytes = 0
+  #running: Promise<void> | null = null
+  #isStopped = false
+  #written: LogPlace
+  #synced: LogPlace
+  #syncing: Promise<EhubError | null> = Promise.resolve(null)
+  #progress: (() => void)[] = []
+
+  constructor(place: LogPlace, parts: LogWriterParts) {
+    this.#written = place
+    this.#synced = place
+    this.#parts = parts
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
+  /** What is in the page cache at least. */
+  get written(): LogPlace {
+    return this.#written
+  }
+
+  /** What is on the disk at least. */
+  get synced(): LogPlace {
+    return this.#synced
+  }
+
+  get unsyncedBytes(): number {
+    let bytes = 0
+    for (const segment of this.#parts.files.segments) {
+      if (segment.isOnDisk) bytes += segment.writtenPosition - segment.syncedPosition
+    }
+    return bytes
+  }
+
+  enqueue(append: StagedAppend): void {
+    this.#pending.push(append)
+    this.#pendingBytes += append.bytes
+  }
+
+  /** Writes an append of one envelope on this thread when nothing is before it and the file is open. @throws DiskError */
+  writeAtOnce(append: StagedAppend): boolean {
+    const only = append.batches[0]
+    if (this.#running !== null || this.#pending.length > 0 || append.batches.length !== 1 || only === undefined)
+      return false
+    if (this.unsyncedBytes > this.#parts.unsyncedBytesMax) return false
+    if (!this.#parts.files.writeSync(append.segment, only.envelope)) return false
+    this.#settle(append)
+    return true
+  }
+
+  /** Writes all that is pending; resolves when it is written or was refused. */
+  write(): Promise<void> {
+    if (this.#isStopped || this.#pending.length === 0) return this.#running ?? Promise.resolve()
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null
+      this.#tellProgress()
+    })
+    return this.#running
+  }
+
+  /** Writes and syncs all that was staged before the call; resolves to the error when that failed. */
+  sync(): Promise<EhubError | null> {
+    this.#syncing = this.#syncing.then(() => this.#syncOnce())
+    return this.#syncing
+  }
+
+  /** Runs when no sync is in flight and lets none begin before it is done. */
+  betweenSyncs<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#syncing.then(run)
+    this.#syncing = done.then(
+      () => null,
+      () => null,
+    )
+    return done
+  }
+
+  /** Takes back what is pending, for refusing it or for giving it up. Its slabs are not settled. */
+  takePending(): StagedAppend[] {
+    const pending = this.#pending
+    this.#pending = []
+    this.#pendingBytes = 0
+    return pending
+  }
+
+  /** Nothing is written any more. */
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  /** Everything up to `place` is in the log without any file: it was trimmed away. */
+  passOver(place: LogPlace): void {
+    this.#written = place
+    this.#synced = place
+  }
+
+  async #run(): Promise<void> {
+    while (this.#pending.length > 0 && !this.#isStopped) {
+      if (this.unsyncedBytes > this.#parts.unsyncedBytesMax && (await this.#syncFiles()) !== null) return
+      const run = this.#takeRun()
+      const first = run[0]
+      if (first === undefined) return
+      let bytes = 0
+      const chunks: Uint8Array[] = []
+      for (const append of run) {
+        bytes += append.bytes
+        for (const { envelope } of append.batches) chunks.push(envelope)
+      }
+      try {
+        await this.#parts.files.write(first.segment, chunks, bytes)
+      } catch (error) {
+        this.#pending.unshift(...run)
+        this.#pendingBytes += bytes
+        await this.#parts.onWriteFailed(error)
+        return
+      }
+      for (const append of run) this.#settle(append)
+      this.#parts.onWritten(run)
+      this.#tellProgress()
+    }
+  }
+
+  #tellProgress(): void {
+    for (const run of this.#progress.splice(0)) run()
+  }
+
+  /** Appends of one segment, as many as one write takes. */
+  #takeRun(): StagedAppend[] {
+    let count = 0
+    let bytes = 0
+    for (const append of this.#pending) {
+      if (append.segment !== this.#pending[0]?.segment) break
+      if (count > 0 && bytes + append.bytes > writeBytesMax) break
+      bytes += append.bytes
+      count += 1
+    }
+    this.#pendingBytes -= bytes
+    return this.#pending.splice(0, count)
+  }
+
+  #settle(append: StagedAppend): void {
+    for (const { slab, envelope } of append.batches) this.#parts.slabs.settle(slab, envelope.length)
+    this.#written = {
+      segment: append.segment,
+      position: append.segment.writtenPosition,
+      end: append.end,
+      timeMs: append.timeMs,
+    }
+  }
+
+  async #syncOnce(): Promise<EhubError | null> {
+    // Not until nothing is pending: under load there always is.
+    const target = this.#pending.at(-1)?.end.sequence ?? 0
+    const writing = this.write()
+    while (this.#running !== null && this.#written.end.sequence < target) {
+      await new Promise<void>((resolve) => this.#progress.push(resolve))
+    }
+    if (this.#running === null) await writing
+    if (this.#written.end.sequence < target) {
+      return new EhubError(
+        'storage-failed',
+        `the log ${this.#parts.files.id.group}/${this.#parts.files.id.partition} could not be written`,
+      )
+    }
+    return this.#syncFiles()
+  }
+
+  async #syncFiles(): Promise<EhubError | null> {
+    const upTo = this.#written
+    let failed: Segment | null = null
+    try {
+      await this.#parts.files.sync((segment) => {
+        failed = segment
+      })
+      if (upTo.end.sequence >= this.#synced.end.sequence) this.#synced = upTo
+      return null
+    } catch (error) {
+      const failure = storageError('sync a segment', error)
+      if (failed !== null) this.#parts.onSyncFailed(failed, failure)
+      return failure
+    }
+  }
+}

@@ -1,0 +1,97 @@
+// Makes and takes back segment files (decision D13). A trimmed segment is kept, up to a few, and used again by whichever
+// log rolls next: overwriting a file whose blocks exist takes 2-4 times as many bytes a second as growing one. A log's
+// first segment is a new, growing file, so that small and idle partitions cost no preallocated space.
+
+import { DiskError, type Disk, type DiskFile, type DiskPath } from './disk.ts'
+import { poolFolder } from './paths.ts'
+
+/** Below this a file is not worth keeping. */
+const worthBytes = 1024 * 1024
+
+export class SegmentPool {
+  readonly #disk: Disk
+  readonly #filesMax: number
+  readonly #bytesMax: number
+  /** Paths of the files waiting, with their sizes. */
+  #free: { readonly path: DiskPath; readonly bytes: number }[] = []
+  #bytes = 0
+  #nextNumber = 1
+
+  constructor(disk: Disk, options: { readonly filesMax: number; readonly bytesMax: number }) {
+    this.#disk = disk
+    this.#filesMax = options.filesMax
+    this.#bytesMax = options.bytesMax
+  }
+
+  get bytesHeld(): number {
+    return this.#bytes
+  }
+
+  /** Finds what an earlier run left. Files that cannot be used are removed. */
+  async open(): Promise<void> {
+    let entries
+    try {
+      entries = await this.#disk.list(poolFolder)
+    } catch (error) {
+      if (error instanceof DiskError && error.systemCode === 'ENOENT') return
+      throw error
+    }
+    for (const { name } of entries) {
+      const path = `${poolFolder}/${name}`
+      this.#nextNumber = Math.max(this.#nextNumber, Number.parseInt(name, 10) + 1 || 0)
+      const file = await this.#disk.open(path, 'read')
+      const bytes = await file.size()
+      await file.close()
+      if (this.#hasRoomFor(bytes)) this.#keep(path, bytes)
+      else await this.#disk.remove(path)
+    }
+  }
+
+  /**
+   * A file at `path`, which must not exist, that begins with `header`. Neither its name nor its content is durable yet.
+   * @param mayRecycle Whether the log has shown that it fills a segment.
+   * @throws DiskError, after which there is no file at `path`.
+   */
+  async take(path: DiskPath, header: Buffer, mayRecycle: boolean): Promise<DiskFile> {
+    const recycled = mayRecycle ? this.#free.pop() : undefined
+    if (recycled !== undefined) this.#bytes -= recycled.bytes
+    if (recycled !== undefined) await this.#disk.rename(recycled.path, path)
+    const file = await this.#disk.open(path, recycled === undefined ? 'create' : 'write')
+    try {
+      await file.write([header], 0)
+      return file
+    } catch (error) {
+      await file.close().catch(() => undefined)
+      await this.#disk.remove(path).catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** Takes the closed file at `path` back, or removes it. Its name is gone durably after the folder was synced. */
+  async give(path: DiskPath, bytes: number): Promise<void> {
+    if (bytes < worthBytes || !this.#hasRoomFor(bytes)) return this.#disk.remove(path)
+    await this.#disk.makeDirectory(poolFolder)
+    const pooled = `${poolFolder}/${this.#nextNumber++}.log`
+    await this.#disk.rename(path, pooled)
+    // Before it is used again: otherwise a crash could leave its new content under its old name.
+    await this.#disk.syncDirectory(poolFolder)
+    this.#keep(pooled, bytes)
+  }
+
+  /** Gives the space back to the file system. */
+  async empty(): Promise<void> {
+    for (let free = this.#free.pop(); free !== undefined; free = this.#free.pop()) {
+      this.#bytes -= free.bytes
+      await this.#disk.remove(free.path)
+    }
+  }
+
+  #keep(path: DiskPath, bytes: number): void {
+    this.#free.push({ path, bytes })
+    this.#bytes += bytes
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    return this.#free.length < this.#filesMax && this.#bytes + bytes <= this.#bytesMax
+  }
+}

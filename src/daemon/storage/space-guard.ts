@@ -1,0 +1,168 @@
+// Refuses appends before the disk is full (promise P9). Looks at the free space after so many bytes and now and then; below
+// the low-water mark appends are refused with `disk-full`, above the high-water mark they are taken again by themselves.
+// Groups of the broker's own, whose names begin with `$`, may go on down to a lower mark: checkpoints and commands must
+// keep working. Below everything lies a reserve, a file whose blocks exist and which is removed when a write fails.
+
+import type { Clock, Timer } from '../../base/clock.ts'
+import { EhubError } from '../../base/error.ts'
+import type { Log } from '../../base/log.ts'
+import { type Disk, DiskError } from './disk.ts'
+import { reservePath } from './paths.ts'
+import { isNoSpace } from './storage-errors.ts'
+import type { LogId } from './storage-engine.ts'
+
+export interface SpaceLimits {
+  /** Free bytes below which appends are refused; null: 2 % of the file system, at most 256 MiB. */
+  readonly lowWaterBytes: number | null
+  /** Size of the reserve; null: an eighth of the low-water mark, at most 16 MiB. */
+  readonly reserveBytes: number | null
+}
+
+// How often the free space is looked at: the marks are far above what can be written in between.
+const checkIntervalMs = 1000
+const checkBytes = 16 * 1024 * 1024
+const lowWaterShare = 50
+const lowWaterBytesMax = 256 * 1024 * 1024
+const reserveBytesMax = 16 * 1024 * 1024
+// Taken again only with some way to go, or every other append would be refused.
+const highWaterFactor = 1.25
+
+export class SpaceGuard {
+  readonly #disk: Disk
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #limits: SpaceLimits
+  #lowWaterBytes = 0
+  #reserveBytes = 0
+  #hasReserve = false
+  #freeBytes = Infinity
+  #isRefusing = false
+  #bytesSinceCheck = 0
+  #checkedAtMs = 0
+  #checking: Promise<void> | null = null
+  #timer: Timer | null = null
+  #isClosed = false
+
+  constructor(parts: { readonly disk: Disk; readonly clock: Clock; readonly log: Log }, limits: SpaceLimits) {
+    this.#disk = parts.disk
+    this.#clock = parts.clock
+    this.#log = parts.log
+    this.#limits = limits
+  }
+
+  /** Free bytes above which appends are taken. */
+  get lowWaterBytes(): number {
+    return this.#lowWaterBytes
+  }
+
+  /** Why appends are refused at present, null when they are not. */
+  get refusing(): string | null {
+    if (!this.#isRefusing) return null
+    return `the disk has ${this.#freeBytes} bytes free, below the low-water mark of ${this.#lowWaterBytes}`
+  }
+
+  /** @throws DiskError */
+  async open(): Promise<void> {
+    const { freeBytes, totalBytes } = await this.#disk.space()
+    const { lowWaterBytes, reserveBytes } = this.#limits
+    this.#lowWaterBytes = lowWaterBytes ?? Math.min(lowWaterBytesMax, Math.floor(totalBytes / lowWaterShare))
+    this.#reserveBytes = reserveBytes ?? Math.min(reserveBytesMax, this.#lowWaterBytes >> 3)
+    this.#hasReserve = (await this.#disk.list('')).some(({ name }) => name === reservePath)
+    this.#judge(freeBytes)
+  }
+
+  refusal(id: LogId): EhubError | null {
+    if (!this.#isRefusing) return null
+    if (id.group.startsWith('$') && this.#freeBytes > this.#lowWaterBytes / 4) return null
+    return new EhubError('disk-full', this.refusing ?? 'the disk is full', {
+      hint: 'Free space on the file system of the data folder, or shorten retention; publishing resumes by itself.',
+      retryAfterMs: checkIntervalMs,
+    })
+  }
+
+  wrote(bytes: number): void {
+    this.#bytesSinceCheck += bytes
+    const isDue =
+      this.#bytesSinceCheck >= checkBytes || this.#clock.monotonicMs() - this.#checkedAtMs >= checkIntervalMs
+    if (isDue && this.#lowWaterBytes > 0) void this.check()
+  }
+
+  /** A write failed for want of space, whatever the free space seems to be: refuse until a look says otherwise. */
+  noSpace(): void {
+    if (!this.#isRefusing) this.#log.warn('the disk is full, appends are refused', {})
+    this.#isRefusing = true
+    this.#freeBytes = 0
+    this.#checkLater()
+  }
+
+  /** Gives the reserve up so that what must go on can; resolves to whether there was one. */
+  async release(): Promise<boolean> {
+    this.noSpace()
+    if (!this.#hasReserve) return false
+    this.#hasReserve = false
+    try {
+      await this.#disk.remove(reservePath)
+      return true
+    } catch (error) {
+      if (error instanceof DiskError) return false
+      throw error
+    }
+  }
+
+  /** Looks at the free space; at most one look at a time. Never rejects. */
+  check(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    this.#checking ??= this.#check().finally(() => {
+      this.#checking = null
+    })
+    return this.#checking
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    await this.#checking
+  }
+
+  async #check(): Promise<void> {
+    this.#bytesSinceCheck = 0
+    this.#checkedAtMs = this.#clock.monotonicMs()
+    try {
+      this.#judge((await this.#disk.space()).freeBytes)
+      if (!this.#isRefusing && !this.#hasReserve && this.#reserveBytes > 0) await this.#makeReserve()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      if (isNoSpace(error)) this.noSpace()
+      else this.#log.warn('the free space cannot be read', { reason: error.message })
+    }
+  }
+
+  #judge(freeBytes: number): void {
+    this.#freeBytes = freeBytes
+    const mark = this.#isRefusing ? this.#lowWaterBytes * highWaterFactor : this.#lowWaterBytes
+    const isRefusing = freeBytes < mark
+    if (isRefusing !== this.#isRefusing) {
+      const fields = { freeBytes, lowWaterBytes: this.#lowWaterBytes }
+      if (isRefusing) this.#log.warn('the disk is nearly full, appends are refused', fields)
+      else this.#log.info('there is space again, appends are taken', fields)
+    }
+    this.#isRefusing = isRefusing
+    if (isRefusing) this.#checkLater()
+  }
+
+  #checkLater(): void {
+    if (this.#isClosed) return
+    this.#timer?.cancel()
+    this.#timer = this.#clock.schedule(checkIntervalMs, () => void this.check())
+  }
+
+  async #makeReserve(): Promise<void> {
+    const file = await this.#disk.open(reservePath, 'create')
+    this.#hasReserve = true
+    try {
+      await file.preallocate(this.#reserveBytes)
+    } finally {
+      await file.close()
+    }
+  }
+}

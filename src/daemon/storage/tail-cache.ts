@@ -1,0 +1,103 @@
+// The newest batches of one log, in memory: what readers at the tail get without a file. Holds durable batches only, in
+// order and without gaps up to the log's end. Bounded globally by the slabs they lie in and per log by `bytesMax`.
+//
+// Read on every turn of every link: a binary search in one array, no allocation but the result.
+
+import { firstIndex } from './memory-log.ts'
+import type { Slab } from './slabs.ts'
+import type { Batch } from './storage-engine.ts'
+
+export class TailCache {
+  readonly #bytesMax: number
+  /** Both from `#first` on; the slots before are given up and cut off now and then. */
+  #batches: (Batch | null)[] = []
+  #slabs: (Slab | null)[] = []
+  #first = 0
+  #bytes = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** Base sequence of the oldest batch held, null when none is. */
+  get firstSequence(): number | null {
+    return this.#batches[this.#first]?.baseSequence ?? null
+  }
+
+  push(batch: Batch, slab: Slab): void {
+    this.#batches.push(batch)
+    this.#slabs.push(slab)
+    this.#bytes += batch.payload.length
+  }
+
+  /** Gives up the oldest batches until the log's share is kept; those at and after `unwritten` stay whatever it is. */
+  shrink(unwritten: number): void {
+    while (this.#bytes > this.#bytesMax) {
+      const oldest = this.#batches[this.#first]
+      if (oldest === undefined || oldest === null || oldest.baseSequence >= unwritten) return
+      this.#drop(oldest)
+    }
+  }
+
+  /** Gives up the batches in `slab`, which are the oldest. */
+  forget(slab: Slab): void {
+    while (this.#slabs[this.#first] === slab) {
+      const oldest = this.#batches[this.#first]
+      if (oldest !== undefined && oldest !== null) this.#drop(oldest)
+    }
+  }
+
+  /** As `PartitionLog.readCached` for a sequence below the log's end. */
+  read(fromSequence: number, maxBytes: number): readonly Batch[] | null {
+    const first = this.firstSequence
+    if (first === null || fromSequence < first) return null
+    const found: Batch[] = []
+    let bytes = 0
+    for (let index = this.#indexOf(fromSequence); index < this.#batches.length; index++) {
+      const batch = this.#batches[index]
+      if (batch === null || batch === undefined) break
+      bytes += batch.payload.length
+      if (found.length > 0 && bytes > maxBytes) break
+      found.push(batch)
+    }
+    return found
+  }
+
+  /** The first batch held that satisfies a condition which, once true, stays true; null when none does. */
+  find(satisfies: (batch: Batch) => boolean): Batch | null {
+    const index = firstIndex(this.#batches, (batch) => batch !== null && satisfies(batch))
+    return this.#batches[index] ?? null
+  }
+
+  clear(): void {
+    this.#batches = []
+    this.#slabs = []
+    this.#first = 0
+    this.#bytes = 0
+  }
+
+  /** Index of the batch that holds `sequence`, which is not below the first. */
+  #indexOf(sequence: number): number {
+    let low = this.#first
+    let high = this.#batches.length
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1
+      if ((this.#batches[middle]?.baseSequence ?? 0) <= sequence) low = middle
+      else high = middle
+    }
+    return low
+  }
+
+  #drop(oldest: Batch): void {
+    this.#bytes -= oldest.payload.length
+    this.#batches[this.#first] = null
+    this.#slabs[this.#first] = null
+    this.#first += 1
+    // Cutting off costs as much as what stays: do it when at least half is given up.
+    if (this.#first > 64 && this.#first * 2 > this.#batches.length) {
+      this.#batches = this.#batches.slice(this.#first)
+      this.#slabs = this.#slabs.slice(this.#first)
+      this.#first = 0
+    }
+  }
+}

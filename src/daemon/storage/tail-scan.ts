@@ -1,0 +1,152 @@
+// Finds where a log ends when no journal says so: after a crash under durability `os`, or when the journal is lost. Walks
+// from a place known to be synced to the last intact envelope, over as many segments as there are.
+//
+// The one rule: what is not intact is corruption when something says that it had been synced, an envelope or a segment
+// header written later (`durableEnd`) or the journal; otherwise it and everything behind it is a torn tail, written and
+// never synced, of which a power cut may keep any part.
+
+import type { LogFiles } from './log-files.ts'
+import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
+import type { Damage } from './log-reader.ts'
+import type { LogPlace } from './log-writer.ts'
+import type { Segment } from './segment.ts'
+import { SegmentWalker } from './segment-walker.ts'
+import type { Position } from './storage-engine.ts'
+
+export interface TailScan {
+  /** The log's end and where it lies. */
+  readonly place: LogPlace
+  readonly damaged: readonly Damage[]
+  /** What lies behind `place` was written and not synced; segments behind it hold nothing else. */
+  readonly isTorn: boolean
+}
+
+/** A place where the log may have to be cut. */
+interface Cut {
+  readonly place: LogPlace
+  readonly damage: Damage
+}
+
+const windowBytes = 1024 * 1024
+
+/**
+ * @param from Index of the segment to begin in; `place` lies in it, or before it when its `segment` is another.
+ * @param claimedEnd Sequences below it are known to have been synced.
+ * @param searchBytesMax How far unsynced bytes reach at most.
+ * @throws DiskError
+ */
+export async function scanTail(
+  files: LogFiles,
+  from: number,
+  place: LogPlace,
+  claimedEnd: number,
+  searchBytesMax: number,
+): Promise<TailScan> {
+  const scan = new Scan(place, claimedEnd)
+  for (const segment of files.segments.slice(from)) {
+    await files.loadHeader(segment)
+    await scan.walk(files, segment, searchBytesMax)
+  }
+  return scan.result()
+}
+
+class Scan {
+  #place: LogPlace
+  #claimedEnd: number
+  /** Where the append began that the last envelope belongs to, when that envelope says that it goes on. */
+  #openAppend: LogPlace | null = null
+  #appendStart: LogPlace
+  #holes: Cut[] = []
+  #isTorn = false
+
+  constructor(place: LogPlace, claimedEnd: number) {
+    this.#place = place
+    this.#appendStart = place
+    this.#claimedEnd = claimedEnd
+  }
+
+  async walk(files: LogFiles, segment: Segment, searchBytesMax: number): Promise<void> {
+    const { header } = segment
+    // Without a header nothing in it can be told from old bytes. If it was synced, what is written later says so.
+    if (header === null) {
+      this.#isTorn = true
+      return
+    }
+    this.#claimedEnd = Math.max(this.#claimedEnd, header.durableEnd)
+    if (segment.baseSequence > this.#place.end.sequence) {
+      this.#hole(segment.baseSequence, `batches before ${segment.path} are missing`)
+      this.#moveTo({ sequence: segment.baseSequence, offset: header.baseOffset })
+    }
+    const isSame = this.#place.segment === segment
+    const position = isSame ? this.#place.position : headerBytes
+    const held = await files.hold(segment)
+    try {
+      const size = await held.file.size()
+      const walker = new SegmentWalker(held.file, {
+        generation: header.generation,
+        logIdentity: segment.logIdentity,
+        position,
+        sequence: isSame ? this.#place.end.sequence : segment.baseSequence,
+        offset: isSame ? this.#place.end.offset : header.baseOffset,
+        endPosition: size,
+        searchBytesMax,
+        windowBytes,
+      })
+      this.#place = { ...this.#place, segment, position }
+      await this.#follow(walker)
+      const rest = Buffer.alloc(12)
+      await held.file.read(rest, walker.position + needleOffset)
+      if (rest.equals(envelopeNeedle(header.generation))) this.#isTorn = true
+    } finally {
+      held.release()
+    }
+  }
+
+  result(): TailScan {
+    // Holes come in order: the first that nothing vouches for is where the log ends.
+    const unproven = this.#holes.find(({ damage }) => damage.from >= this.#claimedEnd)
+    const proven = this.#holes.filter(({ damage }) => damage.from < this.#claimedEnd).map(({ damage }) => damage)
+    if (unproven !== undefined) return { place: unproven.place, damaged: proven, isTorn: true }
+    if (this.#openAppend !== null && this.#openAppend.end.sequence >= this.#claimedEnd) {
+      return { place: this.#openAppend, damaged: proven, isTorn: true }
+    }
+    if (this.#place.end.sequence < this.#claimedEnd) {
+      const { sequence, offset } = this.#place.end
+      proven.push({ from: sequence, to: this.#claimedEnd, detail: 'synced events are missing at the end' })
+      const place = { ...this.#place, segment: null, position: 0, end: { sequence: this.#claimedEnd, offset } }
+      return { place, damaged: proven, isTorn: this.#isTorn }
+    }
+    return { place: this.#place, damaged: proven, isTorn: this.#isTorn }
+  }
+
+  async #follow(walker: SegmentWalker): Promise<void> {
+    for (let item = await walker.next(); item !== null; item = await walker.next()) {
+      if (item.kind === 'hole') {
+        this.#hole(item.toSequence, item.detail)
+        this.#place = { ...this.#place, position: item.toPosition }
+        this.#moveTo({ sequence: walker.sequence, offset: walker.offset })
+        continue
+      }
+      const { header } = item
+      this.#claimedEnd = Math.max(this.#claimedEnd, header.durableEnd)
+      if (this.#openAppend === null) this.#appendStart = this.#place
+      this.#openAppend = header.continues ? this.#appendStart : null
+      this.#place = {
+        segment: this.#place.segment,
+        position: item.endPosition,
+        end: { sequence: walker.sequence, offset: walker.offset },
+        timeMs: header.enqueuedTimeMs,
+      }
+    }
+  }
+
+  #hole(to: number, detail: string): void {
+    // An append that lost its end to the hole goes as a whole, unless what it lost had been synced.
+    this.#holes.push({ place: this.#openAppend ?? this.#place, damage: { from: this.#place.end.sequence, to, detail } })
+    this.#openAppend = null
+  }
+
+  #moveTo(end: Position): void {
+    this.#place = { ...this.#place, end }
+  }
+}
