@@ -1,0 +1,53 @@
+// Everything that can be tried exhaustively: `npm run sweep [-- --only crash,faults,damage] [--slice]`. Exits 1 on any
+// violation, naming the point that shows it.
+
+import { parseArgs } from 'node:util'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'crash,faults,damage' },
+    slice: { type: 'boolean', default: false },
+    /** Damage: every how many bytes and lengths; 1: all. */
+    step: { type: 'string', default: '1' },
+  },
+})
+const { scripts } = await import('../test/sim/scripts.ts')
+const { sweepCrashPoints } = await import('../test/sim/crash-points.ts')
+const { sweepOperations } = await import('../test/sim/nth-operation.ts')
+const { makeSmallFolder, sweepCorruption } = await import('../test/sim/corruption-sweep.ts')
+const { openSimEngine } = await import('../test/sim/engines.ts')
+
+const sweeps = {
+  crash: () => sweepCrashPoints(openSimEngine, scripts, values.slice),
+  faults: () => sweepOperations(openSimEngine, scripts, values.slice),
+  damage: async () => {
+    const step = Number(values.step)
+    const total = { tried: 0, unharmed: 0, named: 0, refused: 0, failures: [] }
+    for (const ending of ['closed', 'killed']) {
+      const folder = await makeSmallFolder(openSimEngine, ending)
+      const report = await sweepCorruption(openSimEngine, folder, { bytes: step, sectors: 1, phase: 0 })
+      const bytes = [...folder.files.values()].reduce((sum, file) => sum + file.length, 0)
+      console.log(`  ${ending} folder: ${folder.files.size} files, ${bytes} bytes, ${report.tried} damages`)
+      for (const key of ['tried', 'unharmed', 'named', 'refused']) total[key] += report[key]
+      total.failures.push(...report.failures)
+    }
+    return total
+  },
+}
+
+let failed = 0
+for (const name of values.only.split(',')) {
+  const sweep = sweeps[name]
+  if (sweep === undefined) {
+    console.error(`no sweep "${name}"; there are ${Object.keys(sweeps).join(', ')}`)
+    process.exit(2)
+  }
+  const startedAt = performance.now()
+  const { failures, ...figures } = await sweep()
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  const shown = Object.entries(figures).map(([key, value]) => `${value} ${key}`)
+  console.log(`${name}: ${shown.join(', ')}, ${failures.length} violations in ${seconds} s`)
+  for (const { name: point, error } of failures) console.log(`  ${point}\n    ${error.stack}`)
+  failed += failures.length
+}
+process.exit(failed > 0 ? 1 : 0)

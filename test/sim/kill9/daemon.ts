@@ -1,0 +1,46 @@
+// A daemon for the kill -9 runs: the product's engine, broker and AMQP server on a real folder, with files so small that
+// they roll, recycle and are trimmed all the time. Says where it listens on its first line.
+
+import { SystemClock } from '../../../src/base/clock.ts'
+import { quietLog } from '../../../src/base/log.ts'
+import { SystemRandom } from '../../../src/base/random.ts'
+import { openBroker } from '../../../src/daemon/broker/broker.ts'
+import { AmqpServer } from '../../../src/daemon/protocols/amqp/server.ts'
+import { openEmbeddedEngine } from '../../../src/daemon/storage/embedded-engine.ts'
+import { NodeDisk } from '../../../src/daemon/storage/node-disk.ts'
+import { smallEngineOptions } from '../engines.ts'
+
+const [folder = '', port = '0', hub = 'h', partitions = '4'] = process.argv.slice(2)
+const clock = new SystemClock()
+const random = new SystemRandom()
+const engine = await openEmbeddedEngine({
+  disk: new NodeDisk(folder),
+  clock,
+  random,
+  log: quietLog,
+  options: smallEngineOptions,
+})
+const broker = await openBroker({
+  engine,
+  clock,
+  random,
+  log: quietLog,
+  options: { segmentBytes: 256 * 1024, snapshotEveryBytes: 64 * 1024 },
+})
+const owner = broker.ownerCaller('')
+await broker.createHub(owner, { name: hub, partitionCount: Number(partitions), ifNotExists: true })
+const server = new AmqpServer({ broker, clock, random, log: quietLog })
+const listener = await server.listen({ host: '127.0.0.1', port: Number(port) })
+const key = broker.listRules(owner)[0]?.primaryKey ?? ''
+process.stdout.write(`${JSON.stringify({ port: listener.port, key })}\n`)
+
+process.on('SIGTERM', () => {
+  void (async () => {
+    await server.drain()
+    await broker.drain()
+    await server.close()
+    await broker.close()
+    await engine.close()
+    process.exit(0)
+  })()
+})
