@@ -4,7 +4,6 @@
 import { createServer, type Server } from 'node:https'
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
-import { EhubError } from '../base/error.ts'
 import type { Log } from '../base/log.ts'
 import type { Machine } from '../base/machine.ts'
 import type { Random } from '../base/random.ts'
@@ -20,6 +19,7 @@ import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
 import { controlHandlers, type LagView } from './protocols/control/operations.ts'
 import { ControlServer } from './protocols/control/server.ts'
+import { openEmbeddedEngine } from './storage/embedded-engine.ts'
 import { MemoryEngine } from './storage/memory-engine.ts'
 import { NodeDisk } from './storage/node-disk.ts'
 import type { StorageEngine } from './storage/storage-engine.ts'
@@ -63,7 +63,7 @@ export async function assembleDaemon(parts: DaemonParts): Promise<Daemon> {
 
 async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   const { config, clock, random, log } = parts
-  const engine = openEngine(parts)
+  const engine = await openEngine(parts)
   opened.add('storage', () => engine.close())
   const broker = await openBroker({
     engine,
@@ -142,9 +142,15 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   }
 }
 
-function openEngine({ config }: DaemonParts): StorageEngine {
+function openEngine({ config, clock, random, log }: DaemonParts): Promise<StorageEngine> | StorageEngine {
   if (config.dataFolder === null) return new MemoryEngine()
-  throw new EhubError('not-supported', 'only --ephemeral daemons can be started yet')
+  return openEmbeddedEngine({
+    disk: new NodeDisk(config.dataFolder),
+    clock,
+    random,
+    log: log.with({ part: 'storage' }),
+    options: {},
+  })
 }
 
 // Under the data folder's lock: of two starters only one makes them.
