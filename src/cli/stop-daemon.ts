@@ -2,9 +2,9 @@
 
 import type { Clock } from '../base/clock.ts'
 import { EhubError } from '../base/error.ts'
-import { type Environment, isProcessAlive } from '../base/machine.ts'
+import type { Environment } from '../base/machine.ts'
 import type { ControlClient } from '../client/control-client.ts'
-import { isStillRecorded } from '../client/discovery.ts'
+import { isRunning, isStillRecorded } from '../client/discovery.ts'
 import type { DaemonRecord } from '../wire/control/places.ts'
 import { pollUntil } from './poll.ts'
 
@@ -21,8 +21,7 @@ export interface StopOptions {
 
 /** A daemon is gone this long after its grace, whatever happens. */
 const endingMsMax = 15_000
-// It has given everything back by then; only the system's book-keeping of the process is left, which a container without an
-// init process keeps for ever.
+// It has given everything back by then; only its process has to end.
 const leftoverMsMax = 1000
 
 /** @throws EhubError `timeout` when it is not gone in time, `daemon-not-running`. */
@@ -30,11 +29,11 @@ export async function stopDaemon({ daemon, control, env, clock, graceMs, limitMs
   const { pid } = daemon
   await control.call('shutdown', { graceMs })
   const waitMs = limitMs ?? graceMs + endingMsMax
-  const isGone = await pollUntil(clock, () => !isProcessAlive(pid) || !isStillRecorded(daemon, env), waitMs)
+  const isGone = await pollUntil(clock, () => !isRunning(pid) || !isStillRecorded(daemon, env), waitMs)
   if (!isGone) {
     throw new EhubError('timeout', `the daemon (pid ${pid}) was not gone within ${waitMs} ms`, {
       hint: `End it with: kill -9 ${pid} (nothing acknowledged is lost)`,
     })
   }
-  await pollUntil(clock, () => !isProcessAlive(pid), leftoverMsMax)
+  await pollUntil(clock, () => !isRunning(pid), leftoverMsMax)
 }

@@ -50,7 +50,8 @@ export function canonicalFolder(folder: string): string {
   try {
     return realpathSync(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return path
+    // What is wrong with it is for the daemon to say.
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return path
     throw new EhubError('data-folder-unusable', `cannot look at "${path}"`, { cause: error })
   }
 }
@@ -82,5 +83,18 @@ function readRecord(path: string): DaemonRecord | null {
     return null
   }
   const record = decodeRecord(text)
-  return record !== null && isProcessAlive(record.pid) ? record : null
+  return record !== null && isRunning(record.pid) ? record : null
+}
+
+/** Whether the process runs. One that ended but was not waited for by its parent does not: containers often keep those. */
+export function isRunning(pid: number): boolean {
+  if (!isProcessAlive(pid)) return false
+  try {
+    // proc(5): `pid (name) state …`; the name may hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'Z'
+  } catch {
+    // No such file system here.
+    return true
+  }
 }
