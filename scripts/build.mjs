@@ -27,6 +27,7 @@ if (major !== 24) {
 const { build } = await import('esbuild')
 const { inject } = await import('postject')
 const { makeManifest, readPackageInfo } = await import('./manifest.mjs')
+const { inkPlugin } = await import('./build-ink.mjs')
 await import('./tsx-hook.mjs')
 const { commands } = await import('../src/commands/table.ts')
 
@@ -68,6 +69,7 @@ async function bundle() {
     keepNames: true,
     charset: 'ascii',
     jsx: 'automatic',
+    plugins: [inkPlugin],
     define: { 'process.env.NODE_ENV': '"production"', 'import.meta.url': '__filename' },
     // Optional parts of our libraries that we never reach.
     alias: { typescript: './scripts/build-empty.cjs', pnpapi: './scripts/build-empty.cjs' },

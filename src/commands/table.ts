@@ -22,5 +22,7 @@ export const commands = {
   'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),
   'list-receivers': () => import('./list-receivers.ts'),
+  top: () => import('./top.ts'),
+  receive: () => import('./receive.ts'),
   send: () => import('./send.ts'),
 } as const satisfies CommandTable

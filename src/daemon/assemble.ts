@@ -13,8 +13,9 @@ import type { Broker, Caller } from './broker/broker-api.ts'
 import { certificates } from './certificates.ts'
 import type { DaemonConfig } from './config.ts'
 import { prepareRendezvous, publishRecord, type Rendezvous, withdrawRecord } from './discovery.ts'
-import { historyKey, LagHistory } from './observe/lag-history.ts'
+import { type History, historyKey, LagHistory } from './observe/lag-history.ts'
 import { LagSampler } from './observe/lag-sampler.ts'
+import { MemoryHistory } from './observe/memory-history.ts'
 import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
 import { controlHandlers, type LagView } from './protocols/control/operations.ts'
@@ -161,16 +162,16 @@ async function openLag(
   opened: Teardown,
 ): Promise<LagView> {
   const lines = log.with({ part: 'lag' })
-  // Without a data folder there is nowhere to keep a week of samples.
-  const history = config.dataFolder === null ? null : new LagHistory(new NodeDisk(config.dataFolder), lines)
-  if (history !== null) opened.add('lag history', () => history.close())
+  const history: History =
+    config.dataFolder === null ? new MemoryHistory() : new LagHistory(new NodeDisk(config.dataFolder), lines)
+  opened.add('lag history', () => history.close())
   const sampler = new LagSampler({
     broker,
     caller,
     clock,
     log: lines,
     sampleMs: config.lagSampleMs,
-    onSample: (snapshot) => history?.keep(snapshot),
+    onSample: (snapshot) => history.keep(snapshot),
   })
   opened.add('lag', () => sampler.stop())
   await sampler.start()
@@ -180,8 +181,7 @@ async function openLag(
     },
     sample: () => sampler.sample(),
     noteDeliberateMove: (hub, group, partition) => sampler.noteDeliberateMove(hub, group, partition),
-    history: async (hub, group, partition, fromMs) =>
-      (await history?.read(historyKey(hub, group, partition), fromMs, clock.now())) ?? [],
+    history: (hub, group, partition, fromMs) => history.read(historyKey(hub, group, partition), fromMs, clock.now()),
   }
 }
 

@@ -92,9 +92,9 @@ function rowOf(value: number, top: number, rows: number): number {
   return rows - 1 - Math.min(rows - 1, Math.max(0, fromBottom))
 }
 
-/** The next of 1, 2, 5 × 10^n at or above the greatest value: scales people read at a glance. */
+/** The next of 1, 2, 5 × 10^n at or above the greatest value, at least 5: scales people read at a glance. */
 function niceTop(greatest: number): number {
-  if (greatest <= 1) return 1
+  if (greatest <= 5) return 5
   const magnitude = 10 ** Math.floor(Math.log10(greatest))
   const step = [1, 2, 5, 10].find((factor) => factor * magnitude >= greatest) ?? 10
   return step * magnitude

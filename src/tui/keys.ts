@@ -153,14 +153,14 @@ function withInterval(state: TopState, direction: 1 | -1): TopState {
 // ---------------------------------------------------------------- changing things
 
 function askCheckpoint(state: TopState): Step {
-  if (state.isReadOnly) return step({ ...state, message: 'read-only: start with --allow-changes to set checkpoints' })
+  if (state.isReadOnly) return step({ ...state, message: 'read-only: checkpoints are not set from here' })
   if (partitionRef(state) === null) return step({ ...state, message: 'no partition is selected' })
   if (state.view === 'groups') return step({ ...state, message: 'open a group (enter) and choose a partition first' })
   return step({ ...state, overlay: { kind: 'checkpoint', text: '', preview: null, isRefused: false } })
 }
 
 function askKick(state: TopState): Step {
-  if (state.isReadOnly) return step({ ...state, message: 'read-only: start with --allow-changes to kick receivers' })
+  if (state.isReadOnly) return step({ ...state, message: 'read-only: nobody is kicked from here' })
   const reader = state.readers[state.selectedRow]
   return reader === undefined ? step(state) : step({ ...state, overlay: { kind: 'kick', reader } })
 }

@@ -62,14 +62,14 @@ function refreshing(state: TopState): readonly Effect[] {
       return state.isFollowing ? [{ kind: 'loadEvents', ...ref }] : []
     case 'readers':
       return [{ kind: 'loadReaders', hub }]
+    // On a large screen the graph stands beside the list of groups.
+    case 'groups':
     case 'graph':
     case 'partitions':
       return [
         { kind: 'loadHistory', spanMs: state.graphSpanMs, ...ref },
         { kind: 'loadNext', ...ref },
       ]
-    case 'groups':
-      return []
   }
 }
 

@@ -70,7 +70,7 @@ const floors: readonly Floor[] = [
   {
     folder: 'src/tui/',
     may: ['src/base/', 'src/wire/', 'src/client/'],
-    packages: ['ink', 'react', 'react/jsx-runtime', 'string-width', 'asciichart'],
+    packages: ['ink', 'react', 'react/jsx-runtime', 'string-width', 'yoga-layout'],
   },
   {
     folder: 'src/commands/',

@@ -145,10 +145,10 @@ describe('changing things', () => {
     assert.deepEqual(play(refused.state, 'return').effects, [])
   })
 
-  test('read-only screens say how to unlock and change nothing', () => {
+  test('read-only screens say so and change nothing', () => {
     const step = play(inPartitions({ isReadOnly: true }), 'c')
     assert.equal(step.state.overlay, null)
-    assert.match(step.state.message ?? '', /--allow-changes/)
+    assert.match(step.state.message ?? '', /read-only/)
   })
 
   test('kicking asks first', () => {

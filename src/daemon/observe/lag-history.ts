@@ -42,7 +42,16 @@ interface OpenHour {
   readonly keys: Map<string, { readonly number: number; lag: number }>
 }
 
-export class LagHistory {
+/** What a daemon keeps of lag over time. */
+export interface History {
+  /** Offered every snapshot; keeps one every ten seconds. Never throws. */
+  keep(snapshot: LagSnapshot): void
+  /** Changes of one partition of one group between two times, both inclusive, oldest first. */
+  read(key: string, fromMs: number, toMs: number): Promise<readonly HistorySample[]>
+  close(): Promise<void>
+}
+
+export class LagHistory implements History {
   readonly #disk: Disk
   readonly #log: Log
   #open: OpenHour | null = null
@@ -55,7 +64,7 @@ export class LagHistory {
     this.#log = log
   }
 
-  /** Keeps a sample every ten seconds of the snapshots handed over; never throws, a full disk leaves a gap. */
+  /** A full disk leaves a gap. */
   keep(snapshot: LagSnapshot): void {
     if (this.#writing !== null || snapshot.atMs - this.#lastMs < historyStepMs) return
     this.#lastMs = snapshot.atMs
@@ -70,7 +79,6 @@ export class LagHistory {
       })
   }
 
-  /** Samples of one partition of one group between two times, both inclusive, oldest first: one where the lag changed. */
   async read(key: string, fromMs: number, toMs: number): Promise<readonly HistorySample[]> {
     await this.#writing
     const found: HistorySample[] = []

@@ -152,7 +152,10 @@ export class LagSampler {
     for (const partition of partitions) {
       const key = watchKey(hub.id, '', partition.partition)
       kept.add(key)
-      const watched = getOrMake(this.#partitions, key, () => ({ inEvents: new Rate(), inBytes: new Rate() }))
+      const watched = getOrMake(this.#partitions, key, () => ({
+        inEvents: new Rate(this.#options.sampleMs / 2),
+        inBytes: new Rate(this.#options.sampleMs / 2),
+      }))
       watched.inEvents.push(partition.lastSequence + 1, atMs)
       watched.inBytes.push(partition.lastOffset, atMs)
       inEvents += watched.inEvents.perSecond
@@ -160,7 +163,7 @@ export class LagSampler {
     }
     kept.add(hub.id)
     const watched = getOrMake(this.#hubs, hub.id, () => ({
-      outEvents: new Rate(),
+      outEvents: new Rate(this.#options.sampleMs / 2),
       delivered: 0,
       byReceiver: new Map(),
     }))
@@ -200,8 +203,8 @@ export class LagSampler {
       const key = watchKey(hub.id, group, partition.partition)
       kept.add(key)
       const watched = getOrMake(this.#groups, key, () => ({
-        tracker: new LagTracker(),
-        outRate: new Rate(),
+        tracker: new LagTracker(this.#options.sampleMs / 2),
+        outRate: new Rate(this.#options.sampleMs / 2),
         next: -1,
         nextTimeMs: null,
       }))

@@ -11,11 +11,19 @@ const readingsMax = 5
 
 export class Rate {
   #readings: readonly Reading[] = []
+  readonly #gapMs: number
+
+  /** @param gapMs A reading closer than this to the one before takes its place: rates over moments are noise. */
+  constructor(gapMs = 0) {
+    this.#gapMs = gapMs
+  }
 
   push(value: number, atMs: number): void {
     const last = this.#readings.at(-1)
     const isBack = last !== undefined && value < last.value
-    this.#readings = [...(isBack ? [] : this.#readings), { atMs, value }].slice(-readingsMax)
+    const isSoon = last !== undefined && this.#readings.length > 1 && atMs - last.atMs < this.#gapMs
+    const kept = isBack ? [] : isSoon ? this.#readings.slice(0, -1) : this.#readings
+    this.#readings = [...kept, { atMs, value }].slice(-readingsMax)
   }
 
   /** Per second; 0 until two readings apart in time are there. */

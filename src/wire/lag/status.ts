@@ -54,11 +54,19 @@ export class LagTracker {
   /** Highest checkpoint before it was moved back, until it is reached again. */
   #rewoundFrom: number | null = null
   #deliberateAtMs: number | null = null
+  readonly #gapMs: number
+
+  /** @param gapMs A look closer than this to the one before takes its place, so that asking often narrows no window. */
+  constructor(gapMs = 0) {
+    this.#gapMs = gapMs
+  }
 
   /** Looks must come in order of time; an unreadable one is kept but moves nothing. */
   push(facts: LagFacts): void {
     const previous = this.#looks.findLast((look) => look.facts.isReadable)?.facts.checkpoint ?? null
-    this.#looks = [...this.#looks, { facts, lag: measureLag(facts) }].slice(-windowLooks)
+    const lastMs = this.#looks.at(-1)?.facts.atMs ?? Number.NEGATIVE_INFINITY
+    const before = facts.atMs - lastMs < this.#gapMs ? this.#looks.slice(0, -1) : this.#looks
+    this.#looks = [...before, { facts, lag: measureLag(facts) }].slice(-windowLooks)
     if (!facts.isReadable) return
     const { checkpoint } = facts
     if (checkpoint === null) {

@@ -143,6 +143,13 @@ describe('the rules of movement', () => {
   })
 })
 
+test('asking often does not narrow the window', () => {
+  const tracker = new LagTracker(500)
+  for (let i = 0; i < 10; i++) tracker.push(look(i, { last: 100 + i * 10, checkpoint: i * 5 }))
+  for (let i = 0; i < 50; i++) tracker.push(look(9 + i / 1000, { last: 190, checkpoint: 45 }))
+  assert.equal(status(tracker), 'WARN')
+})
+
 describe('traps', () => {
   test('a partition never used has no checkpoint and is not behind', () => {
     const tracker = play(times(10, () => ({ last: -1, checkpoint: null })))
