@@ -26,8 +26,8 @@ export class HeldEngine implements StorageEngine {
   readonly #opening: { resolve: () => void; reject: (error: unknown) => void }[] = []
   #held: Held[] = []
   readonly #open: PartitionLog[] = []
-  /** Why what does not continue a log is refused. */
-  #failure: unknown = null
+  /** Logs that failed: what does not continue them is refused until something does. */
+  readonly #failed = new Map<PartitionLog, { readonly next: number; readonly error: unknown }>()
   readonly #inner = new MemoryEngine()
 
   get heldCount(): number {
@@ -39,8 +39,9 @@ export class HeldEngine implements StorageEngine {
     const log = await this.#inner.openLog(id, config)
     this.#open.push(log)
     const append = (batches: readonly Batch[]): Promise<void> => {
-      if (this.#failure !== null && batches[0]?.baseSequence !== log.end.sequence) return Promise.reject(this.#failure)
-      this.#failure = null
+      const failed = this.#failed.get(log)
+      if (failed !== undefined && batches[0]?.baseSequence !== failed.next) return Promise.reject(failed.error)
+      this.#failed.delete(log)
       if (!this.holds(id)) return log.append(batches)
       return new Promise<void>((resolve, reject) => this.#held.push({ log, batches, resolve, reject }))
     }
@@ -61,13 +62,13 @@ export class HeldEngine implements StorageEngine {
 
   /** Fails every waiting append, as a log does once one of them has failed. */
   fail(error: unknown): void {
-    this.#failure = error
-    for (const { reject } of this.#held.splice(0)) reject(error)
+    for (const held of this.#held.splice(0)) this.#refuse(held, error)
   }
 
   /** Fails the newest waiting append. */
   failLast(error: unknown): void {
-    this.#held.pop()?.reject(error)
+    const held = this.#held.pop()
+    if (held !== undefined) this.#refuse(held, error)
   }
 
   /**
@@ -113,6 +114,12 @@ export class HeldEngine implements StorageEngine {
 
   close(): Promise<void> {
     return this.#inner.close()
+  }
+
+  #refuse({ log, batches, reject }: Held, error: unknown): void {
+    const next = Math.min(batches[0]?.baseSequence ?? 0, this.#failed.get(log)?.next ?? Number.POSITIVE_INFINITY)
+    this.#failed.set(log, { next, error })
+    reject(error)
   }
 }
 

@@ -238,6 +238,67 @@ test('between a failed append and the last one in flight, publications are refus
   assert.equal(publish(single('third')).sequence, log.end.sequence)
 })
 
+test('whatever fails in between: what was acknowledged is stored where its receipt says, and nothing else is', async (t) => {
+  const step = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ publish: fc.integer({ min: 1, max: 4 }) }) },
+    { weight: 4, arbitrary: fc.constant('flush' as const) },
+    { weight: 3, arbitrary: fc.record({ release: fc.integer({ min: 1, max: 3 }) }) },
+    { weight: 1, arbitrary: fc.constant('fail' as const) },
+    { weight: 1, arbitrary: fc.constant('fail the last' as const) },
+    { weight: 2, arbitrary: fc.constant('wait' as const) },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+      const { engine, appender, publish, turns, stored, inFlight, congestion } = await open(t)
+      engine.holds = () => true
+      const receipts: { receipt: Receipt; contents: string[] }[] = []
+      let name = 0
+      const take = (count: number) => {
+        const contents = Array.from({ length: count }, () => `event ${name++}`)
+        try {
+          receipts.push({ receipt: publish(batchOf(contents)), contents })
+        } catch (error) {
+          assert.ok(isEhubError(error, 'server-busy'))
+        }
+      }
+      for (const action of steps) {
+        if (action === 'flush') turns.flush()
+        else if (action === 'fail') engine.fail(new EhubError('disk-full', 'no room'))
+        else if (action === 'fail the last') engine.failLast(new EhubError('storage-failed', 'cannot write'))
+        else if (action === 'wait') await settleMicrotasks()
+        else if ('publish' in action) take(action.publish)
+        else await engine.release(action.release)
+      }
+      await settleMicrotasks()
+      engine.holds = () => false
+      await engine.release()
+      await settleMicrotasks()
+      // Whatever happened, it goes on.
+      take(1)
+      turns.flush()
+      await settleMicrotasks()
+
+      const expected = receipts.flatMap(({ receipt, contents }) =>
+        receipt.group.outcome === 'stored' ? contents.map((content, index) => [receipt.sequence + index, content]) : [],
+      )
+      assert.deepEqual(
+        eventsIn(stored()).map(({ sequence, content }) => [sequence, content]),
+        expected,
+      )
+      assert.equal(receipts.at(-1)?.receipt.group.outcome, 'stored')
+      assert.ok(receipts.every(({ receipt }) => receipt.group.outcome !== null))
+      assert.equal(inFlight.bytes, 0)
+      assert.equal(congestion.partitions, 0)
+      const last = eventsIn(stored()).at(-1)
+      assert.deepEqual(
+        { ...appender.lastStored() },
+        { sequence: last?.sequence, offset: last?.offset, timeMs: last?.timeMs },
+      )
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('an error that is no operating error fails the group and goes on as the bug it is', async (t) => {
   const bugs: unknown[] = []
   const { engine, publish, turns } = await open(t, { onBug: (error) => bugs.push(error) })
