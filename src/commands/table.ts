@@ -4,6 +4,7 @@
 import type { CommandTable } from '../cli/program.ts'
 
 export const commands = {
+  checkpoint: () => import('./checkpoint.ts'),
   completion: () => import('./completion.ts'),
   'connection-string': () => import('./connection-string.ts'),
   'create-group': () => import('./create-group.ts'),
