@@ -1,6 +1,7 @@
 // Looking into an encoded annotations map without decoding it: find a key's value, walk its entries. The map has been
 // scanned (`sections.ts`), so its own size is inside the bytes; what is in it is checked here as far as it is walked.
 
+import { emptyBuffer } from '../../base/bytes.ts'
 import { decodeError, elementsMax, skipValue } from './decode-value.ts'
 
 /** Walks the entries of one encoded map; one object, filled anew by each `open`. */
@@ -15,7 +16,7 @@ export class MapEntries {
   valueStart = 0
   valueEnd = 0
 
-  #buffer: Buffer = Buffer.alloc(0)
+  #buffer: Buffer = emptyBuffer
   #left = 0
 
   /**

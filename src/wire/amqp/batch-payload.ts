@@ -8,6 +8,7 @@
 // there only when the envelope named a partition key that not every event repeats, or the link names a publisher.
 // Every message inside has been scanned on the way in: sections in order and inside their bytes, descriptors `00 53 7x`.
 
+import { emptyBuffer } from '../../base/bytes.ts'
 import { ByteWriter } from '../../base/byte-writer.ts'
 import { EhubError, isEhubError } from '../../base/error.ts'
 import { BatchEnvelope } from './batch-envelope.ts'
@@ -36,7 +37,7 @@ export class PayloadReader {
   messageStart = 0
   messageEnd = 0
 
-  #payload: Buffer = Buffer.alloc(0)
+  #payload: Buffer = emptyBuffer
   #end = 0
 
   /** @throws EhubError `decode-error`. */
@@ -108,7 +109,7 @@ export class IncomingPayload {
   publisher: string | null = null
 
   /** What to store is `buffer[start, end)`: usually the buffer read, sometimes one of its own. */
-  buffer: Buffer = Buffer.alloc(0)
+  buffer: Buffer = emptyBuffer
   start = 0
   end = 0
   /** Events; 0 for a batch without any, which has nothing to store. */

@@ -12,6 +12,7 @@
 //   0x00 descriptor value, then the constructor proper           described
 
 import { isUtf8 } from 'node:buffer'
+import { emptyBuffer } from '../../base/bytes.ts'
 import { EhubError } from '../../base/error.ts'
 import { falseValue, nullValue, trueValue, type AmqpElementType, type AmqpValue } from './types.ts'
 
@@ -253,6 +254,7 @@ function decodeBoolean(buffer: Buffer, at: number): AmqpValue {
 }
 
 function copyOf(buffer: Buffer, at: number, length: number): Buffer {
+  if (length === 0) return emptyBuffer
   return Buffer.from(buffer.subarray(at, at + length))
 }
 

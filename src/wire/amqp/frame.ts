@@ -8,6 +8,7 @@
 // `FrameReader` never copies a frame that lies whole in what it is given, and keeps a frame cut by the end of it only as
 // its bytes arrive: the size is compared with the limit as soon as the first 8 bytes are there (security rule S1).
 
+import { emptyBuffer } from '../../base/bytes.ts'
 import { assert } from '../../base/assert.ts'
 import type { ByteWriter } from '../../base/byte-writer.ts'
 import { EhubError } from '../../base/error.ts'
@@ -24,7 +25,6 @@ export const protocolIds = { amqp: 0, tls: 2, sasl: 3 } as const
 export const protocolVersion = 0x010000
 
 const protocolWord = 0x414d5150 // "AMQP"
-const emptyBuffer = Buffer.alloc(0)
 // A carry buffer larger than this is given back when no frame is cut: an idle connection must not hold a frame's worth.
 const carryBytesKept = 4096
 const carryBytesMin = 512

@@ -15,7 +15,8 @@ import {
   timestampValue,
 } from '../../../src/wire/amqp/types.ts'
 import { hex, throwsCode } from './bytes.ts'
-import { anyMessage, eventOf, keyed } from './messages.ts'
+import { eventOf, keyed } from './events.ts'
+import { anyMessage } from './messages.ts'
 import { rheaMessage } from './rhea-partner.ts'
 
 interface Delivery {

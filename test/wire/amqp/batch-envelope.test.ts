@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { BatchEnvelope, encodeBatch } from '../../../src/wire/amqp/batch-envelope.ts'
 import { hex, throwsCode } from './bytes.ts'
-import { eventOf, keyed } from './messages.ts'
+import { eventOf, keyed } from './events.ts'
 import { rheaMessage } from './rhea-partner.ts'
 
 function read(bytes: Buffer): BatchEnvelope {

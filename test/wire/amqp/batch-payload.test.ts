@@ -22,7 +22,8 @@ import {
 } from '../../../src/wire/amqp/types.ts'
 import { anyBytes } from './arbitraries.ts'
 import { hex, throwsCode } from './bytes.ts'
-import { anyMessage, eventOf, keyed } from './messages.ts'
+import { eventOf, keyed } from './events.ts'
+import { anyMessage } from './messages.ts'
 
 interface Taken {
   readonly payload: Buffer

@@ -17,7 +17,8 @@ import {
 } from '../../../src/wire/amqp/types.ts'
 import { anyBytes } from './arbitraries.ts'
 import { hex, throwsCode } from './bytes.ts'
-import { anyMessage, eventOf } from './messages.ts'
+import { eventOf } from './events.ts'
+import { anyMessage } from './messages.ts'
 import { rheaMessage } from './rhea-partner.ts'
 
 test('a reply of $cbs is golden', () => {

@@ -1,17 +1,8 @@
-// Builders and generators of messages for the tests beside this file.
+// Generators of messages for properties.
 
 import fc from 'fast-check'
-import { encodeMessage, type MessageBody, type MessageInput } from '../../../src/wire/amqp/message.ts'
-import { annotations } from '../../../src/wire/amqp/names.ts'
-import { type AmqpMap, type AmqpValue, stringValue, symbolValue } from '../../../src/wire/amqp/types.ts'
+import type { MessageBody, MessageInput } from '../../../src/wire/amqp/message.ts'
 import { anyMap, anyValue, scalarOf } from './arbitraries.ts'
-
-export const keyed = (key: string): [AmqpValue, AmqpValue] => [symbolValue(annotations.partitionKey), stringValue(key)]
-
-/** An encoded event with a data body. */
-export function eventOf(body: string | Buffer, entries: AmqpMap | null = null): Buffer {
-  return encodeMessage({ messageAnnotations: entries, body: { kind: 'data', sections: [Buffer.from(body as string)] } })
-}
 
 // Objects like ours, which a deep comparison tells from those without a prototype.
 const plain = { noNullPrototype: true }

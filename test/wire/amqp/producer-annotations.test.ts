@@ -14,7 +14,7 @@ import {
   symbolValue,
 } from '../../../src/wire/amqp/types.ts'
 import { throwsCode } from './bytes.ts'
-import { keyed } from './messages.ts'
+import { keyed } from './events.ts'
 
 function read(entries: AmqpMap, into = new ProducerAnnotations()): ProducerAnnotations {
   const section = encodeMessage({ messageAnnotations: entries })
