@@ -66,7 +66,7 @@ export async function checkpointCommand({ flags, clock, output, target }: Checkp
     })
   }
   for (const change of changes) await apply(scope, change)
-  tell(changes, output, flags.json, false)
+  await tell(changes, output, flags.json, false)
 }
 
 async function readScope(control: ControlClient, hubName: string, group: string, list?: string): Promise<Scope> {

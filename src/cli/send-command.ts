@@ -10,7 +10,7 @@ import { checkPartitionKey } from '../wire/events/event.ts'
 import { unescape } from '../wire/events/event-format.ts'
 import { parsePropertyFlag } from '../wire/events/prop-flag.ts'
 import { systemOfFlags } from '../wire/events/system-properties.ts'
-import { parseRate, parseSize } from '../wire/events/units.ts'
+import { formatCount, parseRate, parseSize } from '../wire/events/units.ts'
 import type { HubTarget } from './hub-target.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { Output } from './output.ts'
@@ -136,8 +136,8 @@ export async function sendCommand(options: SendCommandOptions): Promise<void> {
   }
   if (interrupts.first !== null) process.exitCode = interrupts.exitCode
   else if (account.rejected > 0) {
-    const sent = `${account.events} were sent`
-    throw new EhubError('partial', `${account.rejected} events were left out, ${sent}`)
+    const left = account.rejected === 1 ? '1 event was' : `${formatCount(account.rejected)} events were`
+    throw new EhubError('partial', `${left} left out, ${formatCount(account.events)} sent`)
   }
 }
 

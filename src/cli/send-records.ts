@@ -99,5 +99,7 @@ function nameOf(name: AmqpMap[number][0]): string {
 /** Why a record cannot be sent, with its place in the input. */
 export function recordError(error: unknown, place: string, hint: string): unknown {
   if (!(error instanceof EhubError)) return error
-  return new EhubError(error.code, `${place}: ${error.message}`, { hint, cause: error })
+  // Found wrong here, without asking anybody: no AMQP condition belongs to it.
+  const code = error.code === 'argument-error' ? 'usage' : error.code
+  return new EhubError(code, `${place}: ${error.message}`, { hint, cause: error })
 }

@@ -183,13 +183,9 @@ export class AmqpClient {
         ...(options.ownerLevel === null ? {} : { [linkProperties.epoch]: types.wrap_long(options.ownerLevel) }),
       },
     })
-    const detached = new DetachNotice(this, receiver, 'receiver', session, options.address, () => {
-      if (ids.remoteChannel !== null) this.#tap.remove(ids.remoteChannel)
-    })
-    const ids = { remoteChannel: null as number | null }
+    const detached = new DetachNotice(this, receiver, 'receiver', session, options.address, () => undefined)
     await this.#attached(detached, receiver, 'receiver_open', () => isThere(receiver.source))
     const { local, remote } = sessionState(session)
-    ids.remoteChannel = remote.channel
     const reader = new DeliveryReader({
       localChannel: local.channel,
       localHandle: linkState(receiver).local.handle,
@@ -200,6 +196,8 @@ export class AmqpClient {
       onReadEnd: options.onReadEnd,
     })
     this.#tap.add(remote.channel, reader)
+    // Not before: what was under way when the link was closed must not reach rhea, which would complain.
+    session.on('session_close', () => this.#tap.remove(remote.channel))
     return {
       get credit() {
         return reader.credit

@@ -59,6 +59,8 @@ export class DetachNotice {
   #tell(error: EhubError): void {
     if (this.#isClosed || this.error !== null) return
     this.error = error
+    // The session was this link's alone.
+    this.#session.close()
     for (const run of this.#runs) run(error)
   }
 }
