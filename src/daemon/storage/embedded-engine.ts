@@ -264,9 +264,11 @@ class EmbeddedEngine implements StorageEngine {
     const folder = groupFolder(group)
     try {
       // One rename takes all of it away; what is in the trash is removed after that, or by the next start.
-      await this.#disk.makeDirectory(trashFolder)
+      await this.#folders.make(trashFolder)
       const trash = `${trashFolder}/${this.#journal.generation}-${this.#trashNumber++}`
       await this.#disk.rename(folder, trash)
+      // A rename is durable when both folders are.
+      await this.#disk.syncDirectory(trashFolder)
       await this.#disk.syncDirectory(logsFolder)
       this.#folders.forget(folder)
       for (const [key, { state }] of this.#known) if (state.id.group === group) this.#known.delete(key)

@@ -5,7 +5,7 @@ import { assert } from '../../base/assert.ts'
 import { DiskError, type Disk, type DiskFile } from './disk.ts'
 import type { FileCache, HeldFile } from './file-cache.ts'
 import { decodeIndex, decodeSegmentHeader, encodeIndex, encodeSegmentHeader, headerBytes } from './format.ts'
-import { indexPath, logFolder } from './paths.ts'
+import { indexPath, logFolder, poolFolder } from './paths.ts'
 import { Segment } from './segment.ts'
 import type { SegmentPool } from './segment-pool.ts'
 import { SparseIndex } from './sparse-index.ts'
@@ -107,7 +107,7 @@ export class LogFiles {
         } finally {
           held.release()
         }
-        if (segment.needsDirectorySync) await this.#parts.disk.syncDirectory(logFolder(this.id))
+        if (segment.needsDirectorySync) await this.#syncNames(segment)
       } catch (error) {
         failed(segment)
         throw error
@@ -184,9 +184,9 @@ export class LogFiles {
     for (const segment of removed) {
       await this.#parts.files.drop(segment.path)
       await this.#removeIfThere(indexPath(this.id, segment.baseSequence))
-      if (segment.isOnDisk) await this.#parts.pool.give(segment.path, segment.nextPosition)
     }
-    if (count > 0) await this.#parts.disk.syncDirectory(logFolder(this.id))
+    const files = removed.filter(({ isOnDisk }) => isOnDisk).map(({ path, nextPosition: bytes }) => ({ path, bytes }))
+    await this.#parts.pool.give(logFolder(this.id), files)
   }
 
   async close(): Promise<void> {
@@ -196,10 +196,20 @@ export class LogFiles {
   async #make(segment: Segment): Promise<HeldFile> {
     assert(segment.header !== null, 'a segment that is made has a header')
     const mayRecycle = segment.header.previous !== null
-    const file = await this.#parts.pool.take(segment.path, encodeSegmentHeader(segment.header), mayRecycle)
+    const { file, isRecycled } = await this.#parts.pool.take(
+      segment.path,
+      encodeSegmentHeader(segment.header),
+      mayRecycle,
+    )
     segment.isOnDisk = true
     segment.needsDirectorySync = true
+    segment.isRecycled = isRecycled
     return this.#parts.files.adopt(file)
+  }
+
+  async #syncNames(segment: Segment): Promise<void> {
+    await this.#parts.disk.syncDirectory(logFolder(this.id))
+    if (segment.isRecycled) await this.#parts.disk.syncDirectory(poolFolder)
   }
 
   async #removeIfThere(path: string): Promise<void> {

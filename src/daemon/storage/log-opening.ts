@@ -56,7 +56,7 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
     .filter(({ to }) => to > start.sequence)
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
-  if (state?.isExact !== true) await syncFound(files, scan.place)
+  if (state?.isExact !== true) await syncFound(files, state?.segmentBase ?? 0, parts.disk)
   const place = await settle(files, scan.place)
   for (const { from, to, detail } of damaged) parts.log.error('a log is damaged', { log: logKey(id), from, to, detail })
   return { files, start: later(start, place.end), place, damaged, hadTornTail: scan.isTorn }
@@ -197,8 +197,9 @@ async function cutTorn(files: LogFiles, place: LogPlace, parts: LogOpeningParts)
 }
 
 async function copyAside(from: DiskFile, position: number, bytes: number, name: string, disk: Disk): Promise<void> {
+  if (bytes <= 0) return
   await disk.makeDirectory(tornFolder)
-  if (bytes <= 0 || (await disk.list(tornFolder)).length >= tornFilesMax) return
+  if ((await disk.list(tornFolder)).length >= tornFilesMax) return
   const copy = Buffer.alloc(Math.min(bytes, tornBytesMax))
   const count = await from.read(copy, position)
   await disk.remove(`${tornFolder}/${name}`).catch(ignoreMissing)
@@ -210,11 +211,13 @@ async function copyAside(from: DiskFile, position: number, bytes: number, name: 
   }
 }
 
-/** What a scan found is in the page cache at least; before anything is built on it, it is on the disk. */
-async function syncFound(files: LogFiles, place: LogPlace): Promise<void> {
+/**
+ * What a scan found is in the page cache at least; before anything is built on it, it is on the disk.
+ * @param fromBase Segments before it were synced long ago.
+ */
+async function syncFound(files: LogFiles, fromBase: number, disk: Disk): Promise<void> {
   for (const segment of files.segments) {
-    if (place.segment !== null && segment.baseSequence < place.segment.baseSequence - 1 && segment !== files.active)
-      continue
+    if (segment.baseSequence < fromBase) continue
     const held = await files.hold(segment)
     try {
       await held.file.sync()
@@ -222,6 +225,7 @@ async function syncFound(files: LogFiles, place: LogPlace): Promise<void> {
       held.release()
     }
   }
+  await disk.syncDirectory(logFolder(files.id))
 }
 
 /** Tells the newest segment how far it is filled. One that lost its end is closed: what comes goes into a new one. */

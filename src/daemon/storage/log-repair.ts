@@ -47,7 +47,6 @@ export class LogRepair {
   #state: LogState
   #entries: Entry[] = []
   #isGone: boolean | null = null
-  #madeFile = false
   pendingBytes = 0
 
   /** @param state The log's last known state; its synced part needs no repair. */
@@ -84,8 +83,8 @@ export class LogRepair {
     try {
       await this.#writeRuns(entries)
       for (const { file } of this.#segments.values()) await file.sync()
-      if (this.#madeFile) await this.#disk.syncDirectory(logFolder(this.id))
-      this.#madeFile = false
+      // Also for files that were there: the process before may have made them without getting this far.
+      if (this.#segments.size > 0) await this.#disk.syncDirectory(logFolder(this.id))
     } finally {
       for (const { file } of this.#segments.values()) await file.close()
       this.#segments.clear()
@@ -214,7 +213,6 @@ export class LogRepair {
     const shift = isWhole ? 0 : headerBytes - entry.position
     const header = known?.generation === generation ? known : this.#derivedHeader(entry, base)
     const file = await this.#disk.open(segmentPath(this.id, base), 'create')
-    this.#madeFile = true
     await file.write([encodeSegmentHeader(header)], 0)
     this.#moved.set(entry.segmentBase, { baseSequence: base, shift })
     return { file, generation, baseSequence: base, shift }

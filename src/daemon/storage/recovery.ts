@@ -8,7 +8,7 @@ import type { Log } from '../../base/log.ts'
 import { align8 } from './bytes.ts'
 import type { Disk } from './disk.ts'
 import { decodeSegmentHeader } from './format.ts'
-import { decodeCheckpoint, decodeState, type GroupPart, type LogState } from './journal-format.ts'
+import { decodeCheckpoint, decodeForget, decodeState, type GroupPart, type LogState } from './journal-format.ts'
 import {
   findJournalFiles,
   type JournalDamage,
@@ -19,6 +19,7 @@ import {
 import type { Damage } from './log-reader.ts'
 import { LogRepair } from './log-repair.ts'
 import { logKey } from './paths.ts'
+import type { LogId } from './storage-engine.ts'
 
 export interface RecoveredJournal {
   /** By log key: every log the journal knows, as it is on disk now. */
@@ -45,7 +46,7 @@ const repairsAtOnce = 4
 /** Numbers rows over all files, so that "before" can be said of them. */
 interface Reading {
   readonly states: Map<string, LogState>
-  /** By group: rows of its logs before this one count no more. */
+  /** By group and partition: rows before this one count no more. */
   readonly forgotten: Map<string, number>
   rows: number
   envelopes: number
@@ -121,9 +122,11 @@ function readGroup(group: JournalGroup, reading: Reading): void {
     if (part.kind === 'envelope') reading.envelopes += 1
     else if (part.kind === 'state') noteState(decodeState(bodyOf(group, part)), reading.states)
     else if (part.kind === 'forget') {
-      const forgottenGroup = bodyOf(group, part).toString('latin1')
-      reading.forgotten.set(forgottenGroup, reading.rows)
-      for (const [key, { id }] of reading.states) if (id.group === forgottenGroup) reading.states.delete(key)
+      const forget = decodeForget(bodyOf(group, part))
+      reading.forgotten.set(forgetKey(forget.group, forget.partition), reading.rows)
+      for (const [key, { id }] of reading.states) {
+        if (id.group === forget.group && id.partition === (forget.partition ?? id.partition)) reading.states.delete(key)
+      }
     } else if (part.kind === 'checkpoint') {
       const { replayFrom, isClean } = decodeCheckpoint(bodyOf(group, part))
       reading.replayFrom = replayFrom
@@ -143,6 +146,10 @@ function noteState(state: LogState, states: Map<string, LogState>): void {
   const start = state.start.sequence >= before.start.sequence ? state.start : before.start
   const further = state.end.sequence >= before.end.sequence ? state : before
   states.set(key, { ...further, start, isExact: state.isExact })
+}
+
+function forgetKey(group: string, partition: number | null): string {
+  return `${group}/${partition ?? '*'}`
 }
 
 function bodyOf(group: JournalGroup, part: GroupPart): Buffer {
@@ -166,7 +173,7 @@ async function replay(
         rows += 1
         if (part.kind === 'state') {
           const { id } = decodeState(bodyOf(group, part))
-          numbers.set(part.logNumber, repairOf(id.group, logKey(id), rows))
+          numbers.set(part.logNumber, repairOf(id, rows))
         }
         const repair = numbers.get(part.logNumber) ?? null
         if (repair === null) continue
@@ -186,9 +193,11 @@ async function replay(
   }
   return finish([...repairs.values()], reading.states)
 
-  function repairOf(group: string, key: string, row: number): LogRepair | null {
-    // Of a group that was deleted further on, or of which nothing is known any more.
-    if (row < (reading.forgotten.get(group) ?? 0)) return null
+  function repairOf(id: LogId, row: number): LogRepair | null {
+    const key = logKey(id)
+    // Of a log that was deleted further on, or of which nothing is known any more.
+    const forgottenAt = [forgetKey(id.group, null), forgetKey(id.group, id.partition)]
+    if (forgottenAt.some((forget) => row < (reading.forgotten.get(forget) ?? 0))) return null
     const present = repairs.get(key)
     if (present !== undefined) return present
     const state = reading.states.get(key)

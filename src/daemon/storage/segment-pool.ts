@@ -8,12 +8,17 @@ import { poolFolder } from './paths.ts'
 /** Below this a file is not worth keeping. */
 const worthBytes = 1024 * 1024
 
+export interface PooledFile {
+  readonly path: DiskPath
+  readonly bytes: number
+}
+
 export class SegmentPool {
   readonly #disk: Disk
   readonly #filesMax: number
   readonly #bytesMax: number
   /** Paths of the files waiting, with their sizes. */
-  #free: { readonly path: DiskPath; readonly bytes: number }[] = []
+  #free: PooledFile[] = []
   #bytes = 0
   #nextNumber = 1
 
@@ -48,18 +53,23 @@ export class SegmentPool {
   }
 
   /**
-   * A file at `path`, which must not exist, that begins with `header`. Neither its name nor its content is durable yet.
+   * A file at `path`, which must not exist, that begins with `header`. Neither its name nor its content is durable yet: the
+   * name is when its folder and, for a recycled file, the pool's are synced.
    * @param mayRecycle Whether the log has shown that it fills a segment.
    * @throws DiskError, after which there is no file at `path`.
    */
-  async take(path: DiskPath, header: Buffer, mayRecycle: boolean): Promise<DiskFile> {
+  async take(
+    path: DiskPath,
+    header: Buffer,
+    mayRecycle: boolean,
+  ): Promise<{ readonly file: DiskFile; readonly isRecycled: boolean }> {
     const recycled = mayRecycle ? this.#free.pop() : undefined
     if (recycled !== undefined) this.#bytes -= recycled.bytes
     if (recycled !== undefined) await this.#disk.rename(recycled.path, path)
     const file = await this.#disk.open(path, recycled === undefined ? 'create' : 'write')
     try {
       await file.write([header], 0)
-      return file
+      return { file, isRecycled: recycled !== undefined }
     } catch (error) {
       await file.close().catch(() => undefined)
       await this.#disk.remove(path).catch(() => undefined)
@@ -67,15 +77,25 @@ export class SegmentPool {
     }
   }
 
-  /** Takes the closed file at `path` back, or removes it. Its name is gone durably after the folder was synced. */
-  async give(path: DiskPath, bytes: number): Promise<void> {
-    if (bytes < worthBytes || !this.#hasRoomFor(bytes)) return this.#disk.remove(path)
-    await this.#disk.makeDirectory(poolFolder)
-    const pooled = `${poolFolder}/${this.#nextNumber++}.log`
-    await this.#disk.rename(path, pooled)
-    // Before it is used again: otherwise a crash could leave its new content under its old name.
-    await this.#disk.syncDirectory(poolFolder)
-    this.#keep(pooled, bytes)
+  /**
+   * Takes closed files back or removes them, and makes it durable that they are gone from `folder`. Only then may they be
+   * used again: otherwise a crash could leave the new content under the old name. @throws DiskError
+   */
+  async give(folder: DiskPath, files: readonly PooledFile[]): Promise<void> {
+    const kept: PooledFile[] = []
+    for (const { path, bytes } of files) {
+      if (bytes < worthBytes || !this.#hasRoomFor(bytes)) {
+        await this.#disk.remove(path)
+        continue
+      }
+      await this.#disk.makeDirectory(poolFolder)
+      const pooled = `${poolFolder}/${this.#nextNumber++}.log`
+      await this.#disk.rename(path, pooled)
+      kept.push({ path: pooled, bytes })
+    }
+    if (files.length > 0) await this.#disk.syncDirectory(folder)
+    if (kept.length > 0) await this.#disk.syncDirectory(poolFolder)
+    for (const { path, bytes } of kept) this.#keep(path, bytes)
   }
 
   /** Gives the space back to the file system. */

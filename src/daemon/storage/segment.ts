@@ -23,6 +23,8 @@ export class Segment {
   isOnDisk: boolean
   /** The file's name is not yet durable. */
   needsDirectorySync = false
+  /** It came from the pool, whose folder must be synced for the name, too. */
+  isRecycled = false
   nextPosition = headerBytes
   writtenPosition = headerBytes
   syncedPosition = headerBytes
