@@ -84,23 +84,26 @@ async function bundle() {
   return `(function (exports, require, module, __filename, __dirname) {${ascii}\n})`
 }
 
-/** Runs the hot path once and keeps what was compiled: only functions that really ran make the cache worth its size. */
+/**
+ * Runs the hot path once, `ehub send` to a daemon of its own, and keeps what was compiled: only functions that really ran
+ * make the cache worth its size.
+ */
 function warmCodeCache() {
   rmSync('build/app.cache', { force: true })
   const home = mkdtempSync(join(tmpdir(), 'ehub-build-'))
+  const env = { PATH: process.env.PATH, HOME: home, EHUB_RUNTIME_DIR: join(home, 'run') }
+  const ehub = (argv, more = {}) => {
+    const options = { env: { ...env, ...more }, encoding: 'utf8', timeout: 60_000 }
+    const { status, stderr } = spawnSync(process.execPath, ['build/entry.cjs', ...argv], options)
+    if (status !== 0) throw new Error(`the warming run "ehub ${argv.join(' ')}" ended with ${status}:\n${stderr}`)
+  }
   try {
-    const { stderr } = spawnSync(process.execPath, ['build/entry.cjs', 'list-hubs'], {
-      env: {
-        PATH: process.env.PATH,
-        HOME: home,
-        EHUB_RUNTIME_DIR: home,
-        EHUB_BUILD_CACHE: join(root, 'build/app.cache'),
-      },
-      encoding: 'utf8',
-      timeout: 30_000,
-    })
-    // No daemon runs there: the command goes all the way to the socket and says so.
-    if (!stderr.includes('error[daemon-not-running]')) throw new Error(`the warming run failed:\n${stderr}`)
+    ehub(['daemon', 'start', '--ephemeral', '--amqp-port', '0', '--tls', 'off', '--hub', 'warm:1'])
+    try {
+      ehub(['send', 'warm', 'hello'], { EHUB_BUILD_CACHE: join(root, 'build/app.cache') })
+    } finally {
+      ehub(['daemon', 'stop', '--grace', '0s'])
+    }
   } finally {
     rmSync(home, { recursive: true, force: true })
   }

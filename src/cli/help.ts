@@ -20,6 +20,11 @@ export class EhubHelp extends Help {
   protected override CommandHelpClass = EhubCommandHelp
 
   constructor(config: Interfaces.Config) {
-    super(config, { flagSortOrder: 'none', docopts: false, hideCommandSummaryInDescription: true })
+    super(config, {
+      flagSortOrder: 'none',
+      docopts: false,
+      hideCommandSummaryInDescription: true,
+      hideAliasesFromRoot: true,
+    })
   }
 }

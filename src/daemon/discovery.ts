@@ -76,7 +76,7 @@ export function withdrawRecord({ folder, key, socketPath: socket }: Rendezvous, 
 export function makePrivateFolder(folder: string, machine: Machine, remedy: string): void {
   const hint = `Name another place with ${remedy}.`
   try {
-    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeFolder(folder)
     const facts = lstatSync(folder)
     if (!facts.isDirectory()) throw new EhubError('data-folder-unusable', `"${folder}" is not a folder`, { hint })
     if (machine.userId >= 0 && facts.uid !== machine.userId) {
@@ -91,6 +91,19 @@ export function makePrivateFolder(folder: string, machine: Machine, remedy: stri
     if (error instanceof EhubError) throw error
     const reason = error instanceof Error ? error.message : String(error)
     throw new EhubError('data-folder-unusable', `cannot use "${folder}": ${reason}`, { hint, cause: error })
+  }
+}
+
+// Not `recursive`, with which Node tries for ever where no folder can be made, as in /proc.
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return
+  const parent = dirname(folder)
+  if (parent !== folder) makeFolder(parent)
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    // Somebody else was faster.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }
 }
 

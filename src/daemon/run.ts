@@ -43,7 +43,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   const clock = new SystemClock()
   const machine = thisMachine(process.env)
   let daemon: Daemon
-  let log: Log
+  let log: Log | null = null
   const ending = new Ending(clock)
   const startedIn = process.cwd()
   try {
@@ -72,6 +72,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     })
   } catch (error) {
     if (options.foreground !== null || process.send === undefined) throw error
+    log?.error('could not start', { reason: error instanceof Error ? error.message : String(error) })
     await tellParent(failure(error))
     return 1
   }

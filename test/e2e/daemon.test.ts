@@ -6,6 +6,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { isRunning } from '../../src/client/discovery.ts'
+import { formatVersion } from '../../src/daemon/storage/format.ts'
+import { encodeVersionSlot } from '../../src/daemon/storage/journal-format.ts'
 import { finished, Person, says } from './ehub.ts'
 
 async function status(person: Person, ...argv: string[]) {
@@ -215,14 +217,43 @@ describe('what keeps a daemon from starting', () => {
     assert.equal(code, 1)
   })
 
-  test('its data folder is read-only', async (t) => {
-    if (process.getuid?.() === 0) return t.skip('root may write anywhere')
-    const person = new Person(t)
-    mkdirSync(join(person.home, 'locked'), { mode: 0o500 })
-    const { code, stderr } = await person.startDaemon(['--data-dir', join(person.home, 'locked')])
-    assert.match(stderr, /^error\[data-folder-unusable\]/)
+  test('its data folder cannot be made', { skip: existsSync('/proc') ? false : 'no /proc here' }, async (t) => {
+    // Nobody may make a folder there, not even root.
+    const { code, stderr } = await new Person(t).startDaemon(['--data-dir', '/proc/ehub'])
+    assert.match(stderr, /^error\[data-folder-unusable\]: cannot use "\/proc\/ehub"/)
     assert.equal(code, 1)
-    chmodSync(join(person.home, 'locked'), 0o700)
+  })
+
+  test('its data folder is of a newer format', async (t) => {
+    const person = new Person(t)
+    await person.startDaemon(['--hub', 'orders:1'])
+    await person.run(['daemon', 'stop'])
+    const slot = encodeVersionSlot({ version: formatVersion + 1, number: 1000, journalGeneration: 1 })
+    writeFileSync(join(person.home, 'data/ehub/version'), Buffer.concat([slot, slot]))
+    const { code, stderr } = await person.startDaemon()
+    assert.match(stderr, /^error\[data-folder-newer\]: /)
+    assert.equal(code, 1)
+    assert.match((await person.run(['daemon', 'logs'])).stdout, /ERROR could not start/)
+  })
+
+  test('what it stored is damaged, 12: it says where and changes nothing', async (t) => {
+    const person = new Person(t)
+    await person.startDaemon(['--hub', 'damaged:1'])
+    await person.run(['create-hub', 'later'])
+    await person.run(['daemon', 'stop'])
+    // Once more, so that the journal no longer holds what the segment has.
+    await person.startDaemon()
+    await person.run(['daemon', 'stop'])
+    const path = join(person.home, 'data/ehub/logs/$state/0/00000000000000000000.log')
+    const bytes = readFileSync(path)
+    const at = bytes.lastIndexOf('damaged')
+    assert.ok(at > 0)
+    bytes[at] = (bytes[at] ?? 0) ^ 1
+    writeFileSync(path, bytes)
+    const { code, stderr } = await person.startDaemon()
+    assert.match(stderr, /^error\[storage-corrupt\]: .*\$state\/0.* bytes \d+ to \d+ of logs\/\$state\/0\/0{20}\.log/)
+    assert.equal(code, 12)
+    assert.deepEqual(readFileSync(path), bytes)
   })
 
   test('its data folder is open to others', async (t) => {

@@ -6,7 +6,7 @@ import { mkdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, test } from 'node:test'
-import { Person } from './ehub.ts'
+import { executable, Person } from './ehub.ts'
 
 describe('the program without a daemon', () => {
   test('says its version', async (t) => {
@@ -26,7 +26,7 @@ describe('the program without a daemon', () => {
       const { code, stdout, stderr } = await person.run(argv)
       assert.equal(code, 0)
       assert.equal(stderr, '')
-      assert.match(stdout, /TOPICS\n {2}daemon .*COMMANDS\n {2}completion/s)
+      assert.match(stdout, /TOPICS\n {2}daemon .*COMMANDS\n.* {2}completion/s)
     }
     for (const argv of [['daemon'], ['daemon', '--help'], ['help', 'daemon']]) {
       const { code, stdout } = await person.run(argv)
@@ -135,6 +135,17 @@ describe('the program without a daemon', () => {
     assert.equal(complete('ehub', 'create-hub', '--par'), '--partitions')
     assert.equal(complete('ehub', 'daemon', 'start', '--dur'), '--durability')
     assert.equal(complete('ehub', 'connection-string', '--for', 'd'), 'docker')
+  })
+
+  test('a reader that leaves early is a normal end, 0 and silent', async (t) => {
+    const person = new Person(t)
+    const script = `"$EHUB" help --json | head -c 1; echo " \${PIPESTATUS[0]}"`
+    const { stdout, stderr } = spawnSync('bash', ['-c', script], {
+      encoding: 'utf8',
+      env: { ...person.env, EHUB: executable },
+    })
+    assert.equal(stderr, '')
+    assert.equal(stdout, '{ 0\n')
   })
 
   test('bin/ehub follows links', async (t) => {
