@@ -17,7 +17,9 @@ import { createNamespace, namespaceNamed } from './commands.ts'
 import { Entities } from './entities.ts'
 import { shuttingDown, unauthorized } from './error-texts.ts'
 import { InFlight } from './in-flight.ts'
+import { InProgress } from './in-progress.ts'
 import { OpenHubs } from './open-hubs.ts'
+import type { Partition } from './partition.ts'
 import { hubPath, managementPath, namespacePath, publishPath, receivePath } from './paths.ts'
 import { placePosition, searchPlacement } from './positions.ts'
 import { PartitionPublisher } from './publisher.ts'
@@ -94,7 +96,9 @@ class EventBroker implements api.Broker {
   readonly #receivers: Receivers
   readonly #entities: Entities
   readonly #checkpoints: Checkpoints
+  readonly #inProgress = new InProgress()
   #drained: Promise<void> | null = null
+  #closed: Promise<void> | null = null
 
   constructor({ engine, clock, log, options = {} }: BrokerInput, journal: StateJournal, defaultNamespace: string) {
     const inFlightBytesMax = options.inFlightBytesMax ?? 64 * mib
@@ -199,9 +203,7 @@ class EventBroker implements api.Broker {
   }
 
   describePartition(caller: api.Caller, hub: string, partition: string): api.PartitionDescription {
-    checkRight(caller, 'any', managementPath(hub))
-    const open = this.#hubs.get(this.#entities.find(caller.namespace, hub))
-    return open.partitionOfText(partition).describe(open.name)
+    return this.#readable(caller, hub, partition).describe()
   }
 
   listHubs(caller: api.Caller): readonly api.HubDescription[] {
@@ -209,19 +211,19 @@ class EventBroker implements api.Broker {
   }
 
   createHub(caller: api.Caller, command: api.CreateHub): Promise<api.HubDescription> {
-    return this.#entities.createHub(caller, command)
+    return this.#inProgress.run(() => this.#entities.createHub(caller, command))
   }
 
   deleteHub(caller: api.Caller, hub: string): Promise<void> {
-    return this.#entities.deleteHub(caller, hub)
+    return this.#inProgress.run(() => this.#entities.deleteHub(caller, hub))
   }
 
   createGroup(caller: api.Caller, hub: string, group: string, ifNotExists: boolean): Promise<void> {
-    return this.#entities.createGroup(caller, hub, group, ifNotExists)
+    return this.#inProgress.run(() => this.#entities.createGroup(caller, hub, group, ifNotExists))
   }
 
   deleteGroup(caller: api.Caller, hub: string, group: string): Promise<void> {
-    return this.#entities.deleteGroup(caller, hub, group)
+    return this.#inProgress.run(() => this.#entities.deleteGroup(caller, hub, group))
   }
 
   listRules(caller: api.Caller): readonly api.AuthorizationRule[] {
@@ -260,30 +262,27 @@ class EventBroker implements api.Broker {
     partition: number,
     write: api.CheckpointWrite,
   ): Promise<api.Checkpoint> {
-    return this.#checkpoints.set(caller, hub, group, partition, write)
+    return this.#inProgress.run(() => this.#checkpoints.set(caller, hub, group, partition, write))
   }
 
   clearCheckpoint(caller: api.Caller, hub: string, group: string, partition: number): Promise<void> {
-    return this.#checkpoints.clear(caller, hub, group, partition)
+    return this.#inProgress.run(() => this.#checkpoints.clear(caller, hub, group, partition))
   }
 
-  async resolvePosition(
-    caller: api.Caller,
-    hub: string,
-    partition: number,
-    position: api.StartPosition,
-  ): Promise<number> {
-    checkRight(caller, 'any', managementPath(hub))
-    const open = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
-    return searchPlacement(open.log, placePosition(position, open.ends()))
+  resolvePosition(caller: api.Caller, hub: string, partition: number, position: api.StartPosition): Promise<number> {
+    return this.#inProgress.run(async () => {
+      const found = this.#readable(caller, hub, partition)
+      return searchPlacement(found.log, placePosition(position, found.ends()))
+    })
   }
 
-  async enqueuedTimeOf(caller: api.Caller, hub: string, partition: number, sequence: number): Promise<number | null> {
-    checkRight(caller, 'any', managementPath(hub))
-    const { log } = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
-    const from = Math.max(sequence, log.start.sequence)
-    const batches = log.readCached(from, 1) ?? (await log.read(from, 1))
-    return batches.at(0)?.enqueuedTimeMs ?? null
+  enqueuedTimeOf(caller: api.Caller, hub: string, partition: number, sequence: number): Promise<number | null> {
+    return this.#inProgress.run(async () => {
+      const { log } = this.#readable(caller, hub, partition)
+      const from = Math.max(sequence, log.start.sequence)
+      const batches = log.readCached(from, 1) ?? (await log.read(from, 1))
+      return batches.at(0)?.enqueuedTimeMs ?? null
+    })
   }
 
   drain(): Promise<void> {
@@ -291,8 +290,14 @@ class EventBroker implements api.Broker {
     return this.#drained
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     await this.drain()
+    await this.#inProgress.close()
     await this.#journal.close()
     await this.#hubs.close()
   }
@@ -303,6 +308,12 @@ class EventBroker implements api.Broker {
     const reason = shuttingDown()
     for (const hub of this.#hubs.all()) hub.detachPublishers(reason)
     this.#receivers.detachAll(reason)
+  }
+
+  /** The partition, for one who may read the hub's properties. */
+  #readable(caller: api.Caller, hub: string, partition: number | string): Partition {
+    checkRight(caller, 'any', managementPath(hub))
+    return this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
   }
 
   /** A name we do not know means the default namespace: clients name us by whatever host they reach us under. */

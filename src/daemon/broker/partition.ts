@@ -14,8 +14,10 @@ export class Partition {
   readonly index: number
   readonly log: PartitionLog
   readonly appender: PartitionAppender
+  readonly #hub: string
 
-  constructor(log: PartitionLog, appender: PartitionAppender) {
+  constructor(hub: string, log: PartitionLog, appender: PartitionAppender) {
+    this.#hub = hub
     this.index = log.id.partition
     this.log = log
     this.appender = appender
@@ -25,10 +27,10 @@ export class Partition {
     return { start: this.log.start, end: this.log.end, last: this.appender.lastStored() }
   }
 
-  describe(hub: string): PartitionDescription {
+  describe(): PartitionDescription {
     const { start, end, last } = this.ends()
     return {
-      hub,
+      hub: this.#hub,
       partition: this.index,
       beginSequence: start.sequence,
       lastSequence: end.sequence - 1,
@@ -57,7 +59,7 @@ export async function openPartition(input: OpenPartition): Promise<Partition> {
   const log = await engine.openLog({ group: folder, partition: index }, config)
   const label = `partition ${index} of hub "${hub}"`
   const last = await lastEventOf(log, label, lines)
-  return new Partition(log, new PartitionAppender({ log, last, label, context, congestion }))
+  return new Partition(hub, log, new PartitionAppender({ log, last, label, context, congestion }))
 }
 
 async function lastEventOf(log: PartitionLog, label: string, lines: Log): Promise<LastEvent> {

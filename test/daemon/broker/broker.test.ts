@@ -280,6 +280,19 @@ test('draining finishes what is in flight, then detaches everybody; nobody new c
   assert.deepEqual(order, ['stored', 'publisher shutting-down', 'receiver shutting-down', 'drained'])
 })
 
+test('a checkpoint asked for before closing was refused when it had to be looked up first: now closing waits for it', async (t) => {
+  const engine = new HeldEngine()
+  const test = await openTestBroker(t, {}, { engine })
+  const { broker, owner } = test
+  for (const content of ['a', 'b']) await publishStored(test, single(content))
+  engine.isCold = true
+  const asked = broker.setCheckpoint(owner, 'orders', '$Default', 0, { sequence: 0 })
+  const closing = broker.close()
+  assert.equal((await asked).sequence, 0)
+  await closing
+  await assert.rejects(broker.setCheckpoint(owner, 'orders', '$Default', 0, { sequence: 1 }), code('shutting-down'))
+})
+
 test('closing twice is fine, and afterwards nothing is taken', async (t) => {
   const { broker, owner } = await openTestBroker(t)
   await broker.close()

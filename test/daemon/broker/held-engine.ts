@@ -20,6 +20,8 @@ interface Held {
 export class HeldEngine implements StorageEngine {
   /** Appends of logs for which this says true wait. */
   holds: (id: LogId) => boolean = () => false
+  /** No log has anything in memory. */
+  isCold = false
   /** Opening a log waits. */
   holdsOpening = false
   failDeleting: unknown = null
@@ -38,6 +40,7 @@ export class HeldEngine implements StorageEngine {
     if (this.holdsOpening) await new Promise<void>((resolve, reject) => this.#opening.push({ resolve, reject }))
     const log = await this.#inner.openLog(id, config)
     this.#open.push(log)
+    const isCold = () => this.isCold
     const append = (batches: readonly Batch[]): Promise<void> => {
       const failed = this.#failed.get(log)
       if (failed !== undefined && batches[0]?.baseSequence !== failed.next) return Promise.reject(failed.error)
@@ -48,6 +51,7 @@ export class HeldEngine implements StorageEngine {
     return new Proxy(log, {
       get(target, property) {
         if (property === 'append') return append
+        if (property === 'readCached' && isCold()) return () => null
         const value: unknown = Reflect.get(target, property, target)
         return typeof value === 'function' ? value.bind(target) : value
       },
