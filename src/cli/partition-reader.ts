@@ -14,8 +14,10 @@ export interface PartitionReaderOptions {
   readonly group: string
   readonly ownerLevel: number | null
   readonly name: string
-  /** Events asked for and not released by the consumer yet, at most. */
-  readonly prefetch: number
+  /** Events asked for and not released by the consumer yet, at most; null: 300, and more when they are small. */
+  readonly prefetch: number | null
+  /** Never asks for more events than this in all; null: no limit. */
+  readonly countMax: number | null
   readonly retry: RetryPolicy
   /** An event, in `reader.event`, valid during the call. */
   readonly onEvent: (reader: PartitionReader) => void
@@ -25,6 +27,11 @@ export interface PartitionReaderOptions {
   readonly onFailed: (error: unknown) => void
   readonly onRetry: (error: EhubError) => void
 }
+
+// What is asked for ahead: enough to keep the network busy without a frame of credit for every few small events.
+const prefetchMin = 300
+const prefetchMax = 4000
+const prefetchBytes = 512 * 1024
 
 export class PartitionReader {
   readonly partition: string
@@ -40,6 +47,7 @@ export class PartitionReader {
   #next: number | null = null
   /** Handed over and not released. */
   #held = 0
+  #averageBytes = prefetchBytes
 
   constructor(options: PartitionReaderOptions) {
     this.#options = options
@@ -119,6 +127,7 @@ export class PartitionReader {
     if (this.isDone || this.#isClosed) return
     const event = this.event
     event.read(buffer, start, end)
+    this.#averageBytes += (end - start - this.#averageBytes) / 64
     const { sequence } = event
     if (sequence !== null) {
       // Before the first wanted, or handed over already over the link before.
@@ -151,7 +160,10 @@ export class PartitionReader {
   #grant(): void {
     const link = this.#link
     if (link === null || this.isDone) return
-    const { prefetch } = this.#options
+    const { countMax } = this.#options
+    const fitting = Math.round(prefetchBytes / this.#averageBytes)
+    const wanted = this.#options.prefetch ?? Math.max(prefetchMin, Math.min(prefetchMax, fitting))
+    const prefetch = Math.min(wanted, countMax ?? wanted)
     const missing = prefetch - link.credit - this.#held
     if (missing > 0 && missing >= prefetch / 2) link.addCredit(missing)
   }

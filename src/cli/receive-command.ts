@@ -44,7 +44,7 @@ export interface ReceiveFlags {
   readonly idle?: string | undefined
   readonly min?: number | undefined
   readonly epoch?: number | undefined
-  readonly prefetch: number
+  readonly prefetch?: number | undefined
   readonly checkpoint: boolean
   readonly 'checkpoint-every': string
   readonly output?: OutputKind | undefined
@@ -131,7 +131,8 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
         group,
         ownerLevel: flags.epoch ?? null,
         name: 'ehub',
-        prefetch: Math.min(flags.prefetch, flags.count ?? flags.prefetch),
+        prefetch: flags.prefetch ?? null,
+        countMax: flags.count ?? null,
         onRetry: (error) => output.detail(`trying again after: ${error.message}`),
       },
       makeRetry: () => new RetryPolicy({ clock, random, deadlineMs: options.retryDeadlineMs }),

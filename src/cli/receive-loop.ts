@@ -131,8 +131,7 @@ export class ReceiveLoop {
 
   #event(reader: PartitionReader): void {
     if (this.#isEnded) return
-    const { clock, countMax, render } = this.#options
-    this.#lastEventMs = clock.monotonicMs()
+    const { countMax, render } = this.#options
     if (this.#merge !== null) {
       const bytes = new ByteWriter(256)
       render(reader.event, bytes)
@@ -180,7 +179,8 @@ export class ReceiveLoop {
   /** Hands what was gathered to stdout; what follows from its completion happens then. */
   #flush(): void {
     if (this.#unwritten.size === 0) return
-    const { stdout, checkpointer } = this.#options
+    const { clock, stdout, checkpointer } = this.#options
+    this.#lastEventMs = clock.monotonicMs()
     const unwritten = this.#unwritten
     this.#unwritten = new Map()
     const onWritten = () => {

@@ -42,10 +42,9 @@ export default class Receive extends DataCommand {
     min: Flags.integer({ summary: 'Exit with 8 when fewer events came.', min: 1, helpValue: 'N' }),
     epoch: Flags.integer({ summary: 'Read exclusively, with this owner level.', min: 0, helpValue: 'N' }),
     prefetch: Flags.integer({
-      summary: 'Events asked for ahead in each partition.',
+      summary: 'Events asked for ahead in each partition; by default 300, more when they are small.',
       min: 1,
       max: 10_000,
-      default: 300,
       helpValue: 'N',
     }),
     checkpoint: Flags.boolean({ summary: "Begin at the group's checkpoint, and keep it while reading." }),

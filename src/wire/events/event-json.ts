@@ -31,8 +31,8 @@ export type BodyMode = 'auto' | 'utf8' | 'json' | 'base64' | 'hex' | 'none'
 /** One line, without a newline. @param bodyMode Anything but `auto` may lose the body's exact bytes or kind. */
 export function eventToJson(event: Event, bodyMode: BodyMode = 'auto'): string {
   const { sequence, offset, partition, hub, publisher, key } = event
-  let text = `{"v":1,"hub":${quoteOrNull(hub)},"partition":${quoteOrNull(partition)},"seq":${sequence}`
-  text += `,"offset":${quoteOrNull(offset)},"enqueued":${timeText(event.enqueuedTimeMs)}`
+  let text = `${placeText(hub, partition)},"seq":${sequence},"offset":${digitsOrNull(offset)}`
+  text += `,"enqueued":${timeText(event.enqueuedTimeMs)}`
   text += `,"key":${quoteOrNull(key)},"publisher":${quoteOrNull(publisher)}${bodyMembers(event, bodyMode)}`
   text += mapMembers('props', 'propTypes', event.applicationProperties, 'string')
   text += event.properties ? jsonMembersOfSystem(event.properties) : ',"sys":{}'
@@ -251,7 +251,25 @@ function quoteOrNull(text: string | null): string {
   return text === null ? 'null' : JSON.stringify(text)
 }
 
-// Events of one batch share their time: the last text made is nearly always the next one asked for.
+// The hub is one and partitions come in runs: the last text made is nearly always the next one asked for.
+let lastHub: string | null = null
+let lastPartition: string | null = null
+let lastPlaceText = '{"v":1,"hub":null,"partition":null'
+
+function placeText(hub: string | null, partition: string | null): string {
+  if (hub !== lastHub || partition !== lastPartition) {
+    lastHub = hub
+    lastPartition = partition
+    lastPlaceText = `{"v":1,"hub":${quoteOrNull(hub)},"partition":${quoteOrNull(partition)}`
+  }
+  return lastPlaceText
+}
+
+function digitsOrNull(text: string | null): string {
+  return text !== null && /^\d+$/.test(text) ? `"${text}"` : quoteOrNull(text)
+}
+
+// Events of one batch share their time.
 let lastTimeMs = Number.NaN
 let lastTimeText = 'null'
 
