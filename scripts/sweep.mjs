@@ -15,17 +15,17 @@ const { scripts } = await import('../test/sim/scripts.ts')
 const { sweepCrashPoints } = await import('../test/sim/crash-points.ts')
 const { sweepOperations } = await import('../test/sim/nth-operation.ts')
 const { makeSmallFolder, sweepCorruption } = await import('../test/sim/corruption-sweep.ts')
-const { openSimEngine } = await import('../test/sim/engines.ts')
+const { openPlainEngine } = await import('../test/sim/engines.ts')
 
 const sweeps = {
-  crash: () => sweepCrashPoints(openSimEngine, scripts, values.slice),
-  faults: () => sweepOperations(openSimEngine, scripts, values.slice),
+  crash: () => sweepCrashPoints(openPlainEngine, scripts, values.slice),
+  faults: () => sweepOperations(openPlainEngine, scripts, values.slice),
   damage: async () => {
     const step = Number(values.step)
     const total = { tried: 0, unharmed: 0, named: 0, refused: 0, failures: [] }
     for (const ending of ['closed', 'killed']) {
-      const folder = await makeSmallFolder(openSimEngine, ending)
-      const report = await sweepCorruption(openSimEngine, folder, { bytes: step, sectors: 1, phase: 0 })
+      const folder = await makeSmallFolder(openPlainEngine, ending)
+      const report = await sweepCorruption(openPlainEngine, folder, { bytes: step, sectors: 1, phase: 0 })
       const bytes = [...folder.files.values()].reduce((sum, file) => sum + file.length, 0)
       console.log(`  ${ending} folder: ${folder.files.size} files, ${bytes} bytes, ${report.tried} damages`)
       for (const key of ['tried', 'unharmed', 'named', 'refused']) total[key] += report[key]

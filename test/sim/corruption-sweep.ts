@@ -2,6 +2,7 @@
 // never a loop of failing starts, loss confined to what was hit and named.
 
 import { isEhubError } from '../../src/base/error.ts'
+import type { Log, LogFields } from '../../src/base/log.ts'
 import type { LogConfig, PartitionLog } from '../../src/daemon/storage/storage-engine.ts'
 import type { SweepFailure } from './crash-points.ts'
 import { type Files, type Mutation, mutationsOf, type MutationSteps } from './mutations.ts'
@@ -55,7 +56,7 @@ export interface CorruptionReport {
   readonly failures: readonly SweepFailure[]
 }
 
-const failuresMax = 20
+const failuresMax = 60
 
 export async function sweepCorruption(
   openEngine: OpenEngine,
@@ -98,14 +99,15 @@ async function start(
 ): Promise<{ verdict: Verdict; disk: SimDisk }> {
   const clock = new SimClock()
   const run = <T>(promise: Promise<T>) => settle(promise, disk.scheduler, clock)
+  const listening = new Listening()
   let verdict: Verdict = 'unharmed'
   try {
-    const engine = await run(openEngine({ disk, clock, random: new SimRandom(3) }))
+    const engine = await run(openEngine({ disk, clock, random: new SimRandom(3), log: listening }))
     for (const log of folder.logs) {
       try {
         const handle = await run(engine.openLog(log.id, log.config))
         const missing = await checkLog(run, log, handle)
-        checkLoss(folder, mutation, log, missing)
+        checkLoss(folder, mutation, log, missing, listening.errors)
         if (missing.batches > 0) verdict = 'named'
       } catch (error) {
         checkRefusal(error)
@@ -173,19 +175,45 @@ async function checkLog(
   return { batches: lost.length, tail }
 }
 
-/** Damage of one place may cost what overlaps it, in the log it lies in. */
-function checkLoss(folder: SmallFolder, mutation: Mutation, log: WorldLog, missing: Missing): void {
+/** Damage of one place may cost what overlaps it, in the log it lies in; the journal belongs to all of them. */
+function checkLoss(
+  folder: SmallFolder,
+  mutation: Mutation,
+  log: WorldLog,
+  missing: Missing,
+  said: readonly string[],
+): void {
   if (missing.batches === 0) return
-  const isOwnFile = mutation.path.startsWith(`${log.id.group}/${log.id.partition}/`)
+  const isOwnFile = mutation.path.startsWith(logFolderOf(log))
+  const isJournal = mutation.path.startsWith('journal/')
   const where = `${log.id.group}/${log.id.partition}`
-  // Behind the last synced group nothing proves that there was more: only its loss may go unnoticed, after a kill.
-  if (missing.tail > 0 && !(folder.ending === 'killed' && missing.tail <= 1)) {
-    throw new ModelViolation(`${where} silently lost the last ${missing.tail} batches`)
-  }
-  if (!isOwnFile && missing.batches > missing.tail) {
+  if (!isOwnFile && !(isJournal && folder.ending === 'killed')) {
     throw new ModelViolation(`${where} lost ${missing.batches} batches to damage in another place`)
   }
-  if (mutation.kind === 'flip' && missing.batches > 1) {
+  // What lies between two events can be declared; what was behind the last one is named by its file.
+  if (missing.tail > 0 && !said.some((line) => line.includes(mutation.path))) {
+    throw new ModelViolation(`${where} silently lost the last ${missing.tail} batches`)
+  }
+  if (mutation.kind === 'flip' && isOwnFile && missing.batches > 1) {
     throw new ModelViolation(`${where} lost ${missing.batches} batches to one bit`)
+  }
+}
+
+const logFolderOf = (log: WorldLog) => `logs/${log.id.group.replace('/', '.')}/${log.id.partition}/`
+
+/** Keeps what the engine says to the operator. */
+class Listening implements Log {
+  readonly errors: string[] = []
+
+  debug(): void {}
+  info(): void {}
+  warn(message: string, fields?: LogFields): void {
+    this.error(message, fields)
+  }
+  error(message: string, fields?: LogFields): void {
+    this.errors.push(`${message} ${JSON.stringify(fields)}`)
+  }
+  with(): Log {
+    return this
   }
 }

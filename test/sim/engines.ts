@@ -28,8 +28,8 @@ export const openSimEngine: OpenEngine = ({ disk, clock, random }) =>
   openEmbeddedEngine({ disk, clock, random, log: quietLog, options: drawOptions(new SimRandom(random.uint32())) })
 
 /** Always the same, for sweeps that compare places. */
-export const openPlainEngine: OpenEngine = ({ disk, clock, random }) =>
-  openEmbeddedEngine({ disk, clock, random, log: quietLog, options: plainOptions })
+export const openPlainEngine: OpenEngine = ({ disk, clock, random, log = quietLog }) =>
+  openEmbeddedEngine({ disk, clock, random, log, options: plainOptions })
 
 const plainOptions: EmbeddedEngineOptions = {
   journalFileBytes: 4000,

@@ -168,9 +168,9 @@ export class LogModel {
     }
     const index = this.#indexAtEnd(end.sequence)
     const isWhole =
-      index === this.#certain || index === this.#batches.length || this.#calls.some((call) => call.until === index)
-    if (!isWhole && !(isPowerCut && this.durability !== 'sync')) this.#fail(`ends at ${end.sequence}, inside a call`)
+      index <= this.#certain || index === this.#batches.length || this.#calls.some((call) => call.until === index)
     this.checkBounds(start, end, lastTimeMs)
+    if (!isWhole && !(isPowerCut && this.durability !== 'sync')) this.#fail(`ends at ${end.sequence}, inside a call`)
     this.#batches.length = index
     this.#calls = []
   }

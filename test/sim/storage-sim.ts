@@ -77,6 +77,7 @@ class StorageLife {
   readonly #random: SimRandom
   readonly #config: StorageConfig
   readonly #logs: WorldLog[] = []
+  #isHealed = false
 
   constructor(openEngine: OpenEngine, random: SimRandom, config: StorageConfig) {
     this.#random = random
@@ -103,17 +104,14 @@ class StorageLife {
   /** Faults off, everything opened again if need be: all that was certain is there and every log takes events. */
   async #heal(): Promise<void> {
     this.steps.push('heal')
-    this.world.setFaults()
-    this.world.mayFail = this.#config.faults === 'full'
     await this.world.quiesce()
+    this.world.capacityBytes = Infinity
+    this.#isHealed = true
     // A lying cache is only gone with the machine.
-    await this.#restart(this.#config.faults === 'sync' ? 'all-kept' : 'kill')
-    this.world.setFaults()
-    this.world.mayFail = this.#config.faults === 'full'
+    await this.#restart(this.#config.faults === 'sync' || this.#config.faults === 'rare' ? 'all-kept' : 'kill')
     for (const log of this.#logs) {
       if (log.handle === null) continue
       await this.world.verify(log)
-      if (this.#config.faults === 'full') continue
       this.world.append(log, this.world.makeBatches(log, 1, 100))
       await this.world.quiesce()
       await this.world.verify(log)
@@ -127,6 +125,8 @@ class StorageLife {
   }
 
   #setFaults(): void {
+    this.world.setFaults()
+    if (this.#isHealed) return
     const { faults } = this.#config
     const random = this.#random.split('faults')
     const errors: Fault[] = [
@@ -267,7 +267,9 @@ class StorageLife {
       this.world.disk.stopAfter = this.world.disk.operationCount + this.#random.between(1, 30)
       this.steps.push(`power goes in recovery at ${this.world.disk.stopAfter}`)
     }
-    // Recovery itself runs without faults here; the sweep of every operation covers those.
+    // Recovery itself runs without faults here; the sweep of every operation covers those. A disk may be too full for it.
+    this.world.setFaults()
+    this.world.mayFail = this.#config.faults === 'full' && !this.#isHealed
     const opened = await this.world.open()
     const isPowerCut = outcome !== 'kill' && !isClean
     if (opened.kind === 'stopped') return this.#restart(isPowerCut ? this.#randomOutcome() : outcome, false)

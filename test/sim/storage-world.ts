@@ -3,6 +3,7 @@
 
 import { type EhubError, type EhubErrorCode, isEhubError } from '../../src/base/error.ts'
 import type { Random } from '../../src/base/random.ts'
+import type { Log } from '../../src/base/log.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Disk } from '../../src/daemon/storage/disk.ts'
 import type { Batch, LogConfig, LogId, PartitionLog, StorageEngine } from '../../src/daemon/storage/storage-engine.ts'
@@ -17,6 +18,8 @@ export interface EngineParts {
   readonly disk: Disk
   readonly clock: Clock
   readonly random: Random
+  /** Not given: nobody listens. */
+  readonly log?: Log
 }
 export type OpenEngine = (parts: EngineParts) => Promise<StorageEngine>
 
@@ -56,6 +59,8 @@ export class StorageWorld {
   engine: StorageEngine | null = null
   /** Whether operations may fail: injected faults or a full disk. */
   mayFail = false
+  /** Of the disk after the next restart. */
+  capacityBytes: number
   #openEngine: OpenEngine
   #generation = 0
   #violation: Error | null = null
@@ -67,7 +72,8 @@ export class StorageWorld {
     this.#openEngine = openEngine
     this.random = random
     this.#payloads = sharedPayloads()
-    this.#diskOptions = () => ({ clock: this.clock, ...diskOptions })
+    this.capacityBytes = diskOptions.capacityBytes ?? Infinity
+    this.#diskOptions = () => ({ clock: this.clock, ...diskOptions, capacityBytes: this.capacityBytes })
     this.disk = new SimDisk({ ...this.#diskOptions(), random: random.split('disk') })
   }
 
@@ -237,6 +243,8 @@ export class StorageWorld {
   /** Reads from `from` and checks it. */
   async read(log: WorldLog, from: number, maxBytes: number): Promise<Outcome<readonly Batch[]>> {
     const handle = log.handle!
+    // What the log shows already counts, also when its append is only about to resolve.
+    log.model.checkBounds(handle.start, handle.end, handle.lastEnqueuedTimeMs)
     const end = handle.end.sequence
     const cached = handle.readCached(from, maxBytes)
     if (cached !== null) log.model.checkRead(from, maxBytes, cached, end)
