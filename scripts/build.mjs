@@ -4,13 +4,16 @@
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -134,9 +137,23 @@ async function makeExecutable() {
       sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
     }),
   )
+  writeInPages(unfinished)
   renameSync(unfinished, 'build/ehub')
   rmSync('build/sea.blob')
   rmSync('build/sea.json')
+}
+
+/**
+ * Writes the file anew, page by page. Linux keeps what was written in large pieces in large pages and maps those whole into
+ * every process: 24 MB more for each daemon (measured on ext4, Linux 6.18: 73 MB of mapped file against 49 MB).
+ */
+function writeInPages(path) {
+  const bytes = readFileSync(path)
+  rmSync(path)
+  const descriptor = openSync(path, 'w', 0o755)
+  const pageBytes = 4096
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, Math.min(pageBytes, bytes.length - at))
+  closeSync(descriptor)
 }
 
 /** postject prints harmless lines about string offsets. */
