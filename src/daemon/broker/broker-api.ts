@@ -135,7 +135,8 @@ export interface Receiver {
   /**
    * Batches at `nextSequence` and after, then moves behind the last of them. Synchronous from the tail cache, else a promise;
    * empty when there is nothing now. At most one call at a time. The adapter must hand over every event it is given, in
-   * order, or close the receiver; when it stops early it calls `rewind`.
+   * order, or close the receiver; when it stops early it calls `rewind`. Once it is detached nothing is handed over any more: a
+   * result still on its way arrives empty.
    * @param maxBytes Payload bytes; at least one batch is returned when there is one.
    * @throws EhubError (also as rejection) `receiver-stolen`, `storage-corrupt`, `unauthorized`, `hub-not-found`.
    */

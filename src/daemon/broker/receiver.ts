@@ -41,6 +41,11 @@ export class PartitionReceiver implements Receiver {
   #placement: Placement | null
   #rewindMin: number
   #isReading = false
+  /**
+   * What a read resolved with, maybe still on its way to whoever awaits it: other microtasks may run in between, and one of
+   * them may displace this receiver. Emptied then.
+   */
+  #arriving: Batch[] | null = null
   #waiter: Waiter | null = null
   #detached: EhubError | null = null
   #isClosed = false
@@ -70,6 +75,7 @@ export class PartitionReceiver implements Receiver {
   next(maxBytes: number): readonly Batch[] | Promise<readonly Batch[]> {
     this.#checkAttached()
     assert(!this.#isReading, 'one read of a receiver at a time')
+    this.#arriving = null
     if (this.#placement !== null) return this.#reading(() => this.#placeAndRead(maxBytes))
     const { log } = this.#partition
     this.#catchUp()
@@ -145,6 +151,7 @@ export class PartitionReceiver implements Receiver {
   #leave(): void {
     this.#waiter?.cancel()
     this.#waiter = null
+    if (this.#arriving !== null) this.#arriving.length = 0
     this.#input.onGone(this)
   }
 
@@ -158,7 +165,11 @@ export class PartitionReceiver implements Receiver {
   async #reading(read: () => Promise<readonly Batch[]>): Promise<readonly Batch[]> {
     this.#isReading = true
     try {
-      return await read()
+      const batches = [...(await read())]
+      if (this.#detached !== null) throw this.#detached
+      if (this.#isClosed) return nothing
+      this.#arriving = batches
+      return batches
     } finally {
       this.#isReading = false
     }
@@ -184,9 +195,8 @@ export class PartitionReceiver implements Receiver {
       this.#catchUp()
       if (this.#nextSequence >= log.end.sequence) return nothing
       try {
-        const batches = log.readCached(this.#nextSequence, maxBytes) ?? (await log.read(this.#nextSequence, maxBytes))
-        if (this.#detached !== null) throw this.#detached
-        return this.#isClosed ? nothing : this.#moveBehind(batches)
+        const cached = log.readCached(this.#nextSequence, maxBytes)
+        return this.#moveBehind(cached ?? (await log.read(this.#nextSequence, maxBytes)))
       } catch (error) {
         // Trimmed while we read: begin anew where the log now starts.
         if (!isEhubError(error, 'sequence-trimmed') || log.start.sequence <= this.#nextSequence) throw error

@@ -208,6 +208,32 @@ test('a displaced receiver hands over nothing any more, also from a read under w
   assert.equal(reasons.length, 1)
 })
 
+test('a receiver displaced between the end of its read and the arrival of the result was handed events: now it gets nothing', async (t) => {
+  const engine = new HeldEngine()
+  const test = await openTestBroker(t, {}, { engine })
+  const { broker, owner } = test
+  await publishStored(test, single('x'))
+  engine.isCold = true
+  for (let ticks = 0; ticks < 15; ticks++) {
+    const receiver = broker.openReceiver(owner, receiving({ ownerLevel: 1 }))
+    let isDetached = false
+    receiver.onDetached(() => {
+      isDetached = true
+    })
+    let handedAfter = 0
+    const reading = Promise.resolve(receiver.next(1000)).then(
+      (batches) => {
+        if (isDetached) handedAfter += batches.length
+      },
+      (error: unknown) => assert.ok(isEhubError(error, 'receiver-stolen')),
+    )
+    for (let tick = 0; tick < ticks; tick++) await Promise.resolve()
+    broker.openReceiver(owner, receiving({ ownerLevel: 1 })).close()
+    await reading
+    assert.equal(handedAfter, 0, `displaced after ${ticks} ticks`)
+  }
+})
+
 test('a closed receiver ends a read under way with nothing', async (t) => {
   const test = await openTestBroker(t)
   await publishStored(test, single('x'))
