@@ -15,6 +15,8 @@ export class MapEntries {
   keyStart = 0
   valueStart = 0
   valueEnd = 0
+  /** The key's text when it is a symbol or a string: `[keyTextStart, valueStart)`; -1 for other keys. */
+  keyTextStart = -1
 
   #buffer: Buffer = emptyBuffer
   #left = 0
@@ -50,18 +52,22 @@ export class MapEntries {
       return false
     }
     this.#left -= 1
-    this.keyStart = this.valueEnd
-    this.valueStart = skipValue(this.#buffer, this.keyStart, this.contentEnd)
-    this.valueEnd = skipValue(this.#buffer, this.valueStart, this.contentEnd)
+    const buffer = this.#buffer
+    const keyStart = this.valueEnd
+    const code = buffer[keyStart]
+    this.keyStart = keyStart
+    this.keyTextStart =
+      code === 0xa3 || code === 0xa1 ? keyStart + 2 : code === 0xb3 || code === 0xb1 ? keyStart + 5 : -1
+    this.valueStart = skipValue(buffer, keyStart, this.contentEnd)
+    this.valueEnd = skipValue(buffer, this.valueStart, this.contentEnd)
     return true
   }
 
   /** Whether the current key is the symbol or string with these ASCII bytes. */
   isKey(name: Buffer): boolean {
+    const at = this.keyTextStart
+    if (at < 0 || this.valueStart - at !== name.length) return false
     const buffer = this.#buffer
-    const code = buffer[this.keyStart]
-    const at = this.keyStart + (code === 0xa3 || code === 0xa1 ? 2 : code === 0xb3 || code === 0xb1 ? 5 : 0)
-    if (at === this.keyStart || this.valueStart - at !== name.length) return false
     // From the end: names share their beginnings.
     for (let i = name.length - 1; i >= 0; i -= 1) {
       if (buffer[at + i] !== name[i]) return false

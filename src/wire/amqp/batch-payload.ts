@@ -122,6 +122,8 @@ export class IncomingPayload {
   readonly #envelope = new BatchEnvelope()
   readonly #sections = new MessageSections()
   readonly #own = new ProducerAnnotations()
+  // Where `#own` was read: the buffer given, or a message in the normal form.
+  #ownBuffer: Buffer = emptyBuffer
   readonly #events = new PayloadReader()
 
   /**
@@ -146,7 +148,7 @@ export class IncomingPayload {
   #readSingle(buffer: Buffer, start: number, end: number): void {
     const isNormal = this.#readEvent(buffer, start, end)
     this.count = 1
-    this.partitionKey = this.#own.partitionKey
+    this.partitionKey = this.#own.partitionKey(this.#ownBuffer)
     this.producer = this.#own.identity
     const length = end - start
     const headBytes = length <= 0xff ? 5 : 8
@@ -176,7 +178,7 @@ export class IncomingPayload {
     const envelope = this.#envelope
     envelope.read(buffer, start, end)
     this.count = envelope.count
-    this.partitionKey = envelope.annotations.partitionKey
+    this.partitionKey = envelope.annotations.partitionKey(buffer)
     this.producer = null
     if (!envelope.isNormal) return this.#rebuild(normaliseMessage(buffer, start, end))
     const events = this.#events
@@ -187,11 +189,11 @@ export class IncomingPayload {
       if (!this.#readEvent(buffer, events.messageStart, events.messageEnd)) isNormal = false
       if (!this.#hasKeyOf(envelope.annotations, buffer)) isKeyShared = false
       if (events.index > 0) continue
-      this.partitionKey ??= this.#own.partitionKey
+      this.partitionKey ??= this.#own.partitionKey(this.#ownBuffer)
       this.producer = this.#own.identity
     }
     this.producer ??= envelope.annotations.identity
-    const shared = isKeyShared ? null : envelope.annotations.partitionKey
+    const shared = isKeyShared ? null : envelope.annotations.partitionKey(buffer)
     if (!isNormal) return this.#rewrite(buffer, envelope, shared)
     this.buffer = buffer
     this.start = envelope.dataStart
@@ -249,9 +251,11 @@ export class IncomingPayload {
     if (sections.messageAnnotationsStart < 0) {
       if (own.keyStart >= 0 || own.identity !== null) own.clear()
     } else if (sections.isNormal) {
+      this.#ownBuffer = buffer
       own.read(buffer, sections.messageAnnotationsStart, sections.messageAnnotationsEnd)
     } else {
       const normal = normaliseMessage(buffer, sections.messageAnnotationsStart, sections.messageAnnotationsEnd)
+      this.#ownBuffer = normal
       own.read(normal, 0, normal.length)
     }
     return sections.isNormal

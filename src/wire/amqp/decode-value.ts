@@ -178,10 +178,31 @@ export class ValueDecoder {
  * @returns A position at most `end`. @throws EhubError `decode-error`.
  */
 export function skipValue(buffer: Buffer, at: number, end: number): number {
-  // Each turn takes one constructor; a described type adds two values (descriptor, value) for the one it is.
-  let pending = 1
+  if (at >= end) throw decodeError('bytes end inside a value', at)
+  const code = buffer[at] ?? 0
+  return code === 0 ? skipDescribed(buffer, at + 1, end) : skipPlain(buffer, at + 1, end, code)
+}
+
+/** @param at Behind the constructor `code`, which is no descriptor's. */
+function skipPlain(buffer: Buffer, at: number, end: number, code: number): number {
+  if (code < 0x40) throw unknownConstructor(code, at - 1)
+  let start = at
+  let width = fixedWidth(code)
+  if (code >= 0xa0) {
+    const sizeWidth = lengthWidth(code)
+    if (sizeWidth > end - at) throw decodeError('bytes end inside a length', at)
+    width = sizeWidth === 1 ? (buffer[at] ?? 0) : buffer.readUInt32BE(at)
+    start += sizeWidth
+  }
+  if (width > end - start) throw decodeError(`value of ${width} bytes has ${end - start}`, start)
+  return start + width
+}
+
+/** @param at Behind the first 0x00. A descriptor may be described itself: each one makes two values of one. */
+function skipDescribed(buffer: Buffer, at: number, end: number): number {
   let position = at
-  for (let descriptors = 0; pending > 0; ) {
+  let descriptors = 1
+  for (let pending = 2; pending > 0; ) {
     if (position >= end) throw decodeError('bytes end inside a value', position)
     const code = buffer[position] ?? 0
     position += 1
@@ -189,19 +210,10 @@ export function skipValue(buffer: Buffer, at: number, end: number): number {
       descriptors += 1
       if (descriptors > valueDepthMax) throw decodeError(`types nested deeper than ${valueDepthMax}`, position)
       pending += 1
-      continue
+    } else {
+      position = skipPlain(buffer, position, end, code)
+      pending -= 1
     }
-    pending -= 1
-    if (code < 0x40) throw unknownConstructor(code, position - 1)
-    let width = fixedWidth(code)
-    if (code >= 0xa0) {
-      const sizeWidth = lengthWidth(code)
-      if (sizeWidth > end - position) throw decodeError('bytes end inside a length', position)
-      width = sizeWidth === 1 ? (buffer[position] ?? 0) : buffer.readUInt32BE(position)
-      position += sizeWidth
-    }
-    if (width > end - position) throw decodeError(`value of ${width} bytes has ${end - position}`, position)
-    position += width
   }
   return position
 }

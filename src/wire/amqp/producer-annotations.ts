@@ -20,8 +20,7 @@ export interface ProducerIdentity {
 
 /** One annotations section read; one object, filled anew by each `read`. */
 export class ProducerAnnotations {
-  partitionKey: string | null = null
-  /** The key's value with its constructor, `buffer[keyStart, keyEnd)`; both -1 when there is none. */
+  /** The partition key with its constructor, `buffer[keyStart, keyEnd)`; both -1 when there is none. */
   keyStart = -1
   keyEnd = -1
   /** All three numbers; null when one is missing. */
@@ -30,7 +29,6 @@ export class ProducerAnnotations {
   readonly #entries = new MapEntries()
 
   clear(): void {
-    this.partitionKey = null
     this.keyStart = -1
     this.keyEnd = -1
     this.identity = null
@@ -49,7 +47,7 @@ export class ProducerAnnotations {
     entries.open(buffer, start + 3, end)
     while (entries.next()) {
       if (entries.isKey(partitionKeyName)) {
-        this.#readKey(buffer, entries.valueStart, entries.valueEnd)
+        this.#findKey(buffer, entries.valueStart, entries.valueEnd)
       } else if (entries.isKey(producerIdName)) {
         const value = decodeValue(buffer, entries.valueStart, entries.valueEnd)
         if (value.type === 'long' || value.type === 'ulong') producerId = value.value
@@ -62,12 +60,16 @@ export class ProducerAnnotations {
     if (producerId !== null && epoch !== null && sequence !== null) this.identity = { producerId, epoch, sequence }
   }
 
-  #readKey(buffer: Buffer, start: number, end: number): void {
+  /** The partition key's text, from the buffer that was read; null when there is none. Made only when asked for. */
+  partitionKey(buffer: Buffer): string | null {
+    return this.keyStart < 0 ? null : textOf(decodeValue(buffer, this.keyStart, this.keyEnd))
+  }
+
+  #findKey(buffer: Buffer, start: number, end: number): void {
+    const code = buffer[start] ?? 0
     // A null key is no key.
-    if (buffer[start] === 0x40) return
-    const text = textOf(decodeValue(buffer, start, end))
-    if (text === null) throw decodeError(`${annotations.partitionKey} is not a string`, start)
-    this.partitionKey = text
+    if (code === 0x40) return
+    if (code < 0xa0 || code > 0xbf) throw decodeError(`${annotations.partitionKey} is not a string`, start)
     this.keyStart = start
     this.keyEnd = end
   }
