@@ -3,7 +3,7 @@
 // byte, kills the daemon the moment it has acknowledged a second copy, starts it again and shows that nothing is missing.
 // Runs on the Node that runs npm; everything it starts ends with it. Exits with 1 on any difference.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -52,15 +52,32 @@ function run(argv, { input = null, shown = `ehub ${argv.join(' ')}`, isPrinted =
     child.on('close', (code) => {
       if (code !== 0) return reject(new Error(`ehub ${argv.join(' ')} ended with ${code}: ${talk.trim()}`))
       const stdout = Buffer.concat(out)
-      if (isPrinted) for (const line of stdout.toString('utf8').trimEnd().split('\n')) say(`   ${line}`)
-      const last = talk.trim().split('\n').at(-1)
-      if (last) say(`   ${last}`)
+      for (const line of isPrinted ? aligned(stdout.toString('utf8')) : []) say(`   ${line}`)
+      for (const line of talk.split('\n')) if (line.trim() !== '') say(`   ${line}`)
       resolve(stdout)
     })
     // A command that ends early has its own error to report.
     child.stdin.on('error', () => undefined)
     child.stdin.end(input ?? undefined)
   })
+}
+
+/** What a command prints into a pipe, tabs between columns and no titles, as a person wants to see it. */
+function aligned(text) {
+  const rows = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'))
+  const widths = []
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]))
+      .join('  ')
+      .trimEnd(),
+  )
 }
 
 // ---------------------------------------------------------------- real text
@@ -165,14 +182,28 @@ function fingerprint(partitions) {
   return hash.digest('hex').slice(0, 16)
 }
 
+/** Positions of a hub's partitions, from what `ehub describe` says to programs. */
+async function describe(hub) {
+  const { partitions } = JSON.parse((await run(['describe', hub, '--json'])).toString('utf8'))
+  const columns = ['partition', 'beginSequence', 'lastSequence', 'lastOffset', 'storedBytes']
+  const titles = ['PARTITION', 'FIRST', 'LAST', 'LAST OFFSET', 'BYTES ON DISK']
+  const rows = partitions.map((partition) => columns.map((column) => number(Number(partition[column]))))
+  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column].length)))
+  for (const row of [titles, ...rows]) say(`   ${row.map((cell, column) => cell.padStart(widths[column])).join('  ')}`)
+}
+
 // ---------------------------------------------------------------- the daemon
 
 let daemonPid = null
+/** A daemon was asked for and its pid is not known yet. */
+let isStarting = false
 
 async function startDaemon() {
+  isStarting = true
   const argv = ['daemon', 'start', '--amqp-port', '0', '--amqps-port', '0', '--https-port', '0']
   await run(argv, { isPrinted: true })
   daemonPid = JSON.parse((await run(['daemon', 'status', '--json'])).toString('utf8')).pid
+  isStarting = false
   return daemonPid
 }
 
@@ -193,6 +224,7 @@ async function killDaemon() {
 }
 
 function endEverything() {
+  if (isStarting) spawnSync(ehub, ['daemon', 'stop'], { env: environment, stdio: 'ignore', timeout: 10_000 })
   if (daemonPid !== null) {
     try {
       process.kill(daemonPid, 'SIGKILL')
@@ -235,7 +267,7 @@ async function demo() {
   )
 
   heading('Where the partitions stand')
-  await run(['describe', 'text'], { isPrinted: true })
+  await describe('text')
 
   heading('The same again into a second hub, and kill -9 the moment it is acknowledged')
   await run(['create-hub', 'again', '--partitions', String(partitionCount)], { isPrinted: true })

@@ -3,7 +3,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir, totalmem } from 'node:os'
+import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benches } from './benches/all.ts'
@@ -101,6 +101,7 @@ async function main(): Promise<void> {
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${(totalmem() / 1e9).toFixed(0)} GB`,
     node: process.version,
     nats: natsVersion(),
+    loadBefore: Number((loadavg()[0] ?? 0).toFixed(1)),
   }
   say(`${head.date}  ${head.command}  at ${head.commit}`)
   say(

@@ -2,11 +2,11 @@
 
 import { type Bench, type BenchContext, pageCacheState } from '../frame/context.ts'
 import { type BenchResult, type Figure, ratioBar } from '../frame/result.ts'
-import { cpuSecondsOf, runLoad } from '../frame/workers.ts'
+import { runLoad } from '../frame/workers.ts'
 import type { ReceiverJob } from '../load/amqp-receiver.ts'
 import type { LoadResult } from '../load/job.ts'
 import { ehubFor } from '../subjects/ehub.ts'
-import { publishTurn, rateFigure, rheaFor, type Turn } from './publishing.ts'
+import { measured, publishTurn, rateFigure, rheaFor, type Turn } from './publishing.ts'
 
 interface Source {
   readonly port: number
@@ -16,17 +16,17 @@ interface Source {
 }
 
 async function readTurn(source: Source, address: string, seconds: number, eventsMax: number): Promise<Turn> {
-  const cpu = cpuSecondsOf(source.pid) ?? 0
-  const load = await runLoad<LoadResult>('load/amqp-receiver.ts', {
-    port: source.port,
-    user: source.user ?? 'bench',
-    key: source.key ?? 'bench',
-    address,
-    credit: 5_000,
-    seconds,
-    eventsMax,
-  } satisfies ReceiverJob)
-  return { load, serverShare: ((cpuSecondsOf(source.pid) ?? 0) - cpu) / load.seconds }
+  return measured(source.pid, () =>
+    runLoad<LoadResult>('load/amqp-receiver.ts', {
+      port: source.port,
+      user: source.user ?? 'bench',
+      key: source.key ?? 'bench',
+      address,
+      credit: 5_000,
+      seconds,
+      eventsMax,
+    } satisfies ReceiverJob),
+  )
 }
 
 async function run(context: BenchContext): Promise<BenchResult> {

@@ -16,6 +16,8 @@ export interface Turn {
   readonly load: LoadResult
   /** CPU seconds of the server over wall seconds of the turn. */
   readonly serverShare: number
+  /** CPU time of the server (user and system, all threads) an event, in microseconds; steadier than wall time on a busy machine. */
+  readonly serverMicros: number
 }
 
 interface Server {
@@ -41,11 +43,16 @@ export async function publishTurn(
   )
 }
 
-async function measured(pid: number, load: () => Promise<LoadResult>): Promise<Turn> {
+export async function measured(pid: number, load: () => Promise<LoadResult>): Promise<Turn> {
   const cpu = cpuSecondsOf(pid) ?? 0
   const began = performance.now()
   const result = await load()
-  return { load: result, serverShare: ((cpuSecondsOf(pid) ?? 0) - cpu) / ((performance.now() - began) / 1000) }
+  const used = (cpuSecondsOf(pid) ?? 0) - cpu
+  return {
+    load: result,
+    serverShare: used / ((performance.now() - began) / 1000),
+    serverMicros: (used * 1e6) / result.eventsInAll,
+  }
 }
 
 export async function rheaFor(context: BenchContext, deliver: 'messages' | 'encoded'): Promise<Server> {
@@ -55,13 +62,13 @@ export async function rheaFor(context: BenchContext, deliver: 'messages' | 'enco
 }
 
 export function rateFigure(name: string, turns: readonly Turn[]): Figure {
-  const share = (pick: (turn: Turn) => number) =>
-    `${Math.round((turns.reduce((sum, turn) => sum + pick(turn), 0) / turns.length) * 100)} %`
+  const mean = (pick: (turn: Turn) => number) => turns.reduce((sum, turn) => sum + pick(turn), 0) / turns.length
+  const share = (pick: (turn: Turn) => number) => `${Math.round(mean(pick) * 100)} %`
   return {
     name,
     unit: 'events/s',
     samples: turns.map((turn) => turn.load.eventsPerSecond),
-    detail: `generator CPU ${share((turn) => turn.load.cpuShare)}, server CPU ${share((turn) => turn.serverShare)}`,
+    detail: `generator CPU ${share((turn) => turn.load.cpuShare)}, server CPU ${share((turn) => turn.serverShare)}, ${mean((turn) => turn.serverMicros).toFixed(2)} us CPU an event`,
   }
 }
 
