@@ -40,8 +40,8 @@ interface Destination {
 }
 
 // Bytes that may be gathered or on their way. With it a process stays far below the memory of its input.
-const pendingBytesMax = 16 * 1024 * 1024
-const gatheredBytesMax = 8 * 1024 * 1024
+const pendingBytesMax = 6 * 1024 * 1024
+const gatheredBytesMax = 4 * 1024 * 1024
 
 export class SendPipeline {
   /** Largest message the peer takes. */
