@@ -15,6 +15,7 @@ import { type JournalRecord, JournalFiles, type NumberedState, record, stateReco
 import {
   decodeVersion,
   encodeCheckpoint,
+  encodeForget,
   type FolderVersion,
   type LogState,
   versionSlotBytes,
@@ -231,11 +232,18 @@ class EmbeddedEngine implements StorageEngine {
     const found = await openLogFiles(id, known?.state ?? null, parts)
     const logNumber = known?.logNumber ?? this.#nextLogNumber++
     const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
+    // Its folder was removed: what the journal says of the log that was there must not be said of this one.
+    if (found.isNew && known !== undefined) await this.#journal.commit(null, [record('forget', 0, encodeForget(id))])
     const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
-    if (this.#isClosed) throw closed()
     this.#known.set(key, { logNumber, state: log.journalState().state, log })
-    // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
-    if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
+    try {
+      // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
+      if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
+      if (this.#isClosed) throw closed()
+    } catch (error) {
+      await log.close()
+      throw error
+    }
     return log
   }
 
@@ -273,7 +281,7 @@ class EmbeddedEngine implements StorageEngine {
       this.#folders.forget(folder)
       for (const [key, { state }] of this.#known) if (state.id.group === group) this.#known.delete(key)
       // What the journal still holds of it must not come back into a group of the same name.
-      await this.#journal.commit(null, [record('forget', 0, Buffer.from(group))])
+      await this.#journal.commit(null, [record('forget', 0, encodeForget({ group, partition: null }))])
       await removeAll(this.#disk, trash)
     } catch (error) {
       if (error instanceof DiskError && error.systemCode === 'ENOENT') return

@@ -20,6 +20,8 @@ export interface FoundLog {
   readonly place: LogPlace
   readonly damaged: readonly Damage[]
   readonly hadTornTail: boolean
+  /** There was no folder. */
+  readonly isNew: boolean
 }
 
 export interface LogOpeningParts extends LogFilesParts {
@@ -49,7 +51,7 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
     parts.log.warn('the folder of a log is gone, it begins anew', { log: logKey(id), endSequence: known.end.sequence })
   }
   const state = isNew ? null : known
-  if (isNew) return { files, start: zero, place: emptyPlace, damaged: [], hadTornTail: false }
+  if (isNew) return { files, start: zero, place: emptyPlace, damaged: [], hadTornTail: false, isNew }
   await removeTrimmed(files, start)
   const scan = state?.isExact === true ? await trustState(files, state) : await scanFrom(files, state, start, parts)
   const damaged = scan.damaged
@@ -57,18 +59,16 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
   if (state?.isExact !== true) await syncFound(files, state?.segmentBase ?? 0, parts.disk)
-  const place = await settle(files, scan.place)
+  const place =
+    scan.place.end.sequence < start.sequence
+      ? await startAfresh(files, start, scan.place.timeMs)
+      : await settle(files, scan.place)
   for (const { from, to, detail } of damaged) parts.log.error('a log is damaged', { log: logKey(id), from, to, detail })
-  return { files, start: later(start, place.end), place, damaged, hadTornTail: scan.isTorn }
+  return { files, start, place, damaged, hadTornTail: scan.isTorn, isNew }
 }
 
 const zero: Position = { sequence: 0, offset: 0 }
 const emptyPlace: LogPlace = { segment: null, position: 0, end: zero, timeMs: null }
-
-/** The start never lies beyond the end: damage at the end of a trimmed log could make it seem so. */
-function later(start: Position, end: Position): Position {
-  return start.sequence > end.sequence ? end : start
-}
 
 async function listSegments(id: LogId, parts: LogOpeningParts): Promise<{ bases: number[]; isNew: boolean }> {
   const folder = logFolder(id)
@@ -239,6 +239,12 @@ async function settle(files: LogFiles, place: LogPlace): Promise<LogPlace> {
   active.isEnded = true
   active.placeAt(Math.max(headerBytes, (await sizeOf(files, active)) & ~7))
   return place
+}
+
+/** Everything before the start was trimmed and everything after it is lost: numbers go on from the start all the same. */
+async function startAfresh(files: LogFiles, start: Position, timeMs: number | null): Promise<LogPlace> {
+  await files.removeFirst(files.segments.length)
+  return { segment: null, position: 0, end: start, timeMs }
 }
 
 async function sizeOf(files: LogFiles, segment: Segment): Promise<number> {

@@ -40,6 +40,8 @@ export class LogWriter {
   readonly #parts: LogWriterParts
   #pending: StagedAppend[] = []
   #pendingBytes = 0
+  /** End of the last append that was enqueued and not taken back. */
+  #enqueuedEnd = 0
   #running: Promise<void> | null = null
   #isStopped = false
   #written: LogPlace
@@ -77,6 +79,7 @@ export class LogWriter {
 
   enqueue(append: StagedAppend): void {
     this.#pending.push(append)
+    this.#enqueuedEnd = append.end.sequence
     this.#pendingBytes += append.bytes
   }
 
@@ -122,6 +125,7 @@ export class LogWriter {
     const pending = this.#pending
     this.#pending = []
     this.#pendingBytes = 0
+    this.#enqueuedEnd = 0
     return pending
   }
 
@@ -192,7 +196,7 @@ export class LogWriter {
 
   async #syncOnce(): Promise<EhubError | null> {
     // Not until nothing is pending: under load there always is.
-    const target = this.#pending.at(-1)?.end.sequence ?? 0
+    const target = this.#enqueuedEnd
     const writing = this.write()
     while (this.#running !== null && this.#written.end.sequence < target) {
       await new Promise<void>((resolve) => this.#progress.push(resolve))

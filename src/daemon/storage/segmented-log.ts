@@ -306,7 +306,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
         this.#commit(append)
         if (this.#failure !== null) return this.#giveUp([append])
         this.#writer.enqueue(append)
-        if (this.#writer.pendingBytes >= writeBackBytes) void this.#writer.write()
+        if (this.#writer.pendingBytes >= writeBackBytes || this.#host.slabs.isWanted) void this.#writer.write()
         else this.#host.needsWriteBack(this)
       },
       failed: (error) => this.#refuse([append], error),
@@ -550,12 +550,14 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     const target = Math.min(sequence, this.#end.sequence)
     if (target <= this.#start.sequence) return
     const start = { sequence: target, offset: await this.#offsetOf(target) }
+    // What is known to be synced then reaches beyond the start: recovery never has to look for what was removed.
+    const failure = await this.#writer.sync()
+    if (failure !== null) throw failure
     const { logNumber, state } = this.journalState()
     // Durable before anything is unlinked: the other way round a crash would leave a log that begins in the middle.
     const trimmed = start.sequence === this.#end.sequence ? { ...state, ...this.#endState() } : state
     await this.#host.journal.commit(this, [stateRecord({ logNumber, state: { ...trimmed, start } })])
     this.#start = start
-    await this.#writer.write()
     await this.#writer.betweenSyncs(() => this.#removeTrimmed())
   }
 

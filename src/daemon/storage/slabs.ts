@@ -77,6 +77,11 @@ export class Slabs {
     return true
   }
 
+  /** Somebody waits for room: what is pending should reach its segment soon. */
+  get isWanted(): boolean {
+    return this.#waiting.length > 0
+  }
+
   /** Calls `run` once when an envelope has reached its segment and room may have come free; in the order of the calls. */
   whenRoom(run: () => void): void {
     this.#waiting.push(run)
