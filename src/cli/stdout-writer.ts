@@ -60,10 +60,11 @@ export class StdoutWriter {
     this.check()
   }
 
-  /** @throws EhubError `internal-error` when writing failed for another reason than a reader that left. */
+  /** @throws EhubError `disk-full`, `internal-error` when writing failed for another reason than a reader that left. */
   check(): void {
     if (this.#failure === null) return
-    throw new EhubError('internal-error', `stdout cannot be written: ${this.#failure.message}`, {
+    const isFull = 'code' in this.#failure && this.#failure.code === 'ENOSPC'
+    throw new EhubError(isFull ? 'disk-full' : 'internal-error', `stdout cannot be written: ${this.#failure.message}`, {
       cause: this.#failure,
     })
   }
