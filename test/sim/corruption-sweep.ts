@@ -56,7 +56,7 @@ export interface CorruptionReport {
   readonly failures: readonly SweepFailure[]
 }
 
-const failuresMax = 60
+const failuresMax = 20
 
 export async function sweepCorruption(
   openEngine: OpenEngine,
@@ -83,8 +83,10 @@ type Verdict = 'unharmed' | 'named' | 'refused'
 
 /** Starts twice on the damaged folder: the second start finds what the first one made of it. */
 async function tryMutation(openEngine: OpenEngine, folder: SmallFolder, mutation: Mutation): Promise<Verdict> {
-  const first = await start(openEngine, folder, mutation, SimDisk.of(mutation.apply()))
-  const second = await start(openEngine, folder, mutation, first.disk.kill())
+  // What the first start said counts for the second: the damage may be gone by then.
+  const listening = new Listening()
+  const first = await start(openEngine, folder, mutation, SimDisk.of(mutation.apply()), listening)
+  const second = await start(openEngine, folder, mutation, first.disk.kill(), listening)
   if (first.verdict === 'unharmed' && second.verdict !== 'unharmed') {
     throw new ModelViolation(`the first start found everything, the second one says ${second.verdict}`)
   }
@@ -96,10 +98,10 @@ async function start(
   folder: SmallFolder,
   mutation: Mutation,
   disk: SimDisk,
+  listening: Listening,
 ): Promise<{ verdict: Verdict; disk: SimDisk }> {
   const clock = new SimClock()
   const run = <T>(promise: Promise<T>) => settle(promise, disk.scheduler, clock)
-  const listening = new Listening()
   let verdict: Verdict = 'unharmed'
   try {
     const engine = await run(openEngine({ disk, clock, random: new SimRandom(3), log: listening }))
@@ -165,7 +167,7 @@ async function checkLog(
   const lost = expected.filter((batch) => !seen.has(batch.baseSequence))
   const tail = lost.filter((batch) => batch.baseSequence >= handle.end.sequence).length
   for (const batch of lost) {
-    if (batch.baseSequence < handle.start.sequence) {
+    if (batch.baseSequence + batch.count <= handle.start.sequence) {
       throw new ModelViolation(`${batch.baseSequence} is below the start ${handle.start.sequence}, nobody trimmed it`)
     }
   }
@@ -206,7 +208,9 @@ class Listening implements Log {
   readonly errors: string[] = []
 
   debug(): void {}
-  info(): void {}
+  info(message: string, fields?: LogFields): void {
+    this.error(message, fields)
+  }
   warn(message: string, fields?: LogFields): void {
     this.error(message, fields)
   }

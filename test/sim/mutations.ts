@@ -21,10 +21,12 @@ export interface MutationSteps {
   readonly sectors: number
   /** Where to begin, so that slices of different runs differ. */
   readonly phase: number
+  /** Damage this file alone. */
+  readonly only?: DiskPath
 }
 
 export function* mutationsOf(files: Files, steps: MutationSteps): Generator<Mutation> {
-  const paths = [...files.keys()].sort()
+  const paths = steps.only === undefined ? [...files.keys()].sort() : [steps.only]
   for (const path of paths) {
     const bytes = files.get(path)!
     const replaced = (change: (copy: Buffer) => Buffer) => () => new Map(files).set(path, change(Buffer.from(bytes)))
