@@ -89,7 +89,8 @@ export class EgressLink implements Link, Feeder {
 
   resume(): void {
     if (this.#isQueued || this.#isDisposed) return
-    if (!this.#outlet.isSending && (!this.#outlet.isOpen || this.#state !== 'ready')) return
+    const canBegin = !this.#outlet.isSending && this.#outlet.isOpen && this.#state === 'ready'
+    if (!canBegin && !this.#outlet.canContinue) return
     this.#isQueued = true
     this.#session.connection.feed(this)
     this.#session.connection.wake()

@@ -34,6 +34,11 @@ export class Outlet {
     return this.#message !== null
   }
 
+  /** A delivery has begun and the peer takes more of it. */
+  get canContinue(): boolean {
+    return this.#message !== null && this.#session.remoteIncomingWindow > 0
+  }
+
   /** Whether a new delivery may begin. */
   get isOpen(): boolean {
     return this.credit > 0 && this.#session.remoteIncomingWindow > 0

@@ -191,6 +191,7 @@ export class ReplyLink implements Link, Feeder {
   }
 
   #canSend(): boolean {
-    return this.#outlet.isSending || (this.#replies.length > 0 && this.#outlet.isOpen)
+    if (this.#outlet.isSending) return this.#outlet.canContinue
+    return this.#replies.length > 0 && this.#outlet.isOpen
   }
 }
