@@ -32,7 +32,7 @@ export async function makeSmallFolder(openEngine: OpenEngine, ending: Ending): P
     world.log({ group: 'ns/a', partition: 1 }, config),
     world.log({ group: 'ns/b', partition: 0 }, config),
   ]
-  for (const log of logs) await world.openLog(log, false)
+  for (const log of logs) await world.openLog(log)
   for (let round = 0; round < 10; round++) {
     for (const log of logs) world.append(log, world.makeBatches(log, 2, 500))
     await world.quiesce()

@@ -68,7 +68,7 @@ export async function runCrashPoint(openEngine: OpenEngine, point: CrashPoint): 
     world.disk.stopAfter = point.after
     await runScript(world, point.script)
     world.restart(point.outcome, (point.after * 0.37) % 1)
-    await verifyAfterwards(world, point.outcome !== 'kill')
+    await verifyAfterwards(world)
     return null
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))

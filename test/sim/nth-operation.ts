@@ -66,7 +66,7 @@ export async function runFaultPoint(openEngine: OpenEngine, point: FaultPoint): 
     const outcome = point.index % 2 === 0 ? 'all-lost' : 'all-kept'
     world.restart(outcome)
     world.setFaults()
-    await verifyAfterwards(world, true)
+    await verifyAfterwards(world)
     return null
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))

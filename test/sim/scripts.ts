@@ -26,7 +26,7 @@ async function opened(world: StorageWorld, log: WorldLog): Promise<Outcome<unkno
     const closed = await world.closeLog(log)
     if (closed.kind === 'stopped') return closed
   }
-  return world.openLog(log, false)
+  return world.openLog(log)
 }
 
 /** Appends without waiting, then waits for everything. */
@@ -121,10 +121,10 @@ export async function runScript(world: StorageWorld, script: Script): Promise<bo
  * Opens what the script left: everything certain is there, every log takes an event, and all of it is still there after
  * a clean restart with a power cut behind it.
  */
-export async function verifyAfterwards(world: StorageWorld, isPowerCut: boolean): Promise<void> {
+export async function verifyAfterwards(world: StorageWorld): Promise<void> {
   must(await world.open(), 'opening the engine')
   for (const log of world.logs.values()) {
-    must(await world.openLog(log, isPowerCut), `opening ${log.id.group}/${log.id.partition}`)
+    must(await world.openLog(log), `opening ${log.id.group}/${log.id.partition}`)
     must(await world.verify(log), 'reading')
     world.append(log, world.makeBatches(log, 2, 400))
   }
@@ -132,10 +132,10 @@ export async function verifyAfterwards(world: StorageWorld, isPowerCut: boolean)
   for (const log of world.logs.values()) must(await world.verify(log), 'reading')
   must(await world.attempt(world.engine!.close()), 'closing')
   if (world.disk.openFiles !== 0) throw new Error(`${world.disk.openFiles} files are open after close`)
-  world.restart('all-lost')
+  world.restart('all-lost', undefined, true)
   must(await world.open(), 'opening the engine again')
   for (const log of world.logs.values()) {
-    must(await world.openLog(log, false), 'opening again')
+    must(await world.openLog(log), 'opening again')
     must(await world.verify(log), 'reading again')
   }
 }

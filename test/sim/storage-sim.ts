@@ -231,7 +231,7 @@ class StorageLife {
     if (this.world.engine === null) return
     const closed = await this.world.closeLog(log)
     if (closed.kind === 'stopped') return
-    const opened = await this.world.openLog(log, false)
+    const opened = await this.world.openLog(log)
     if (opened.kind === 'failed') this.steps.push(`  failed: ${opened.error.message}`)
   }
 
@@ -245,7 +245,10 @@ class StorageLife {
   async #cleanRestart(): Promise<void> {
     this.steps.push('close')
     const closed = await this.world.attempt(this.world.engine!.close())
-    await this.#restart(closed.kind === 'done' ? 'all-lost' : this.#randomOutcome(), closed.kind === 'done')
+    // With faults a close may have given up on a log that is not `sync`.
+    const isSure = this.#config.faults === 'none' || this.#config.faults === 'full'
+    const isClean = closed.kind === 'done' && isSure && this.#logs.every((log) => !log.isFailed)
+    await this.#restart(closed.kind === 'done' ? 'all-lost' : this.#randomOutcome(), isClean)
   }
 
   #randomOutcome() {
@@ -257,12 +260,12 @@ class StorageLife {
     this.steps.push(`restart ${outcome}`)
     this.operations += this.world.disk.operationCount
     this.restarts++
-    this.world.restart(outcome)
-    await this.#reopen(outcome, isClean)
+    this.world.restart(outcome, undefined, isClean)
+    await this.#reopen(outcome)
   }
 
   /** Opens engine and logs; now and then the power goes in the middle of recovery. */
-  async #reopen(outcome: Parameters<StorageWorld['restart']>[0], isClean = false): Promise<void> {
+  async #reopen(outcome: Parameters<StorageWorld['restart']>[0]): Promise<void> {
     if (this.restarts > 0 && this.#random.chance(0.15)) {
       this.world.disk.stopAfter = this.world.disk.operationCount + this.#random.between(1, 30)
       this.steps.push(`power goes in recovery at ${this.world.disk.stopAfter}`)
@@ -271,11 +274,10 @@ class StorageLife {
     this.world.setFaults()
     this.world.mayFail = this.#config.faults === 'full' && !this.#isHealed
     const opened = await this.world.open()
-    const isPowerCut = outcome !== 'kill' && !isClean
-    if (opened.kind === 'stopped') return this.#restart(isPowerCut ? this.#randomOutcome() : outcome, false)
+    if (opened.kind === 'stopped') return this.#restart(outcome === 'kill' ? 'kill' : this.#randomOutcome())
     for (const log of this.#logs) {
-      const handle = this.world.engine === null ? null : await this.world.openLog(log, isPowerCut)
-      if (handle?.kind === 'stopped') return this.#restart(isPowerCut ? this.#randomOutcome() : outcome, false)
+      const handle = this.world.engine === null ? null : await this.world.openLog(log)
+      if (handle?.kind === 'stopped') return this.#restart(outcome === 'kill' ? 'kill' : this.#randomOutcome())
     }
     this.#setFaults()
   }

@@ -38,6 +38,8 @@ export interface WorldLog {
   inFlight: number
   /** It told us to open it anew, or it was never opened since the last restart. */
   isFailed: boolean
+  /** The power went since it was last open: what was not synced may be gone. */
+  isCut: boolean
   /** `deleteGroup` was called and not answered: gone or as it was. */
   isDeleting: boolean
 }
@@ -113,8 +115,11 @@ export class StorageWorld {
     return { kind: 'done', value: undefined }
   }
 
-  /** Ends the process, and with `outcome` the machine; the engine is closed. Faults are gone. */
-  restart(outcome: CrashOutcome | 'kill', keptFraction = this.random.uint32() / 2 ** 32): void {
+  /**
+   * Ends the process, and with an outcome the machine; the engine is closed. Faults are gone.
+   * @param isClean The engine was closed before: nothing may be lost.
+   */
+  restart(outcome: CrashOutcome | 'kill', keptFraction = this.random.uint32() / 2 ** 32, isClean = false): void {
     this.#generation++
     this.#traceHash = Math.imul(this.traceHash ^ outcome.length, 0x01000193)
     this.disk =
@@ -127,6 +132,7 @@ export class StorageWorld {
       log.handle = null
       log.inFlight = 0
       log.isFailed = false
+      log.isCut ||= outcome !== 'kill' && !isClean
     }
   }
 
@@ -148,6 +154,7 @@ export class StorageWorld {
         handle: null,
         inFlight: 0,
         isFailed: false,
+        isCut: false,
         isDeleting: false,
       }
       this.logs.set(name, log)
@@ -155,8 +162,8 @@ export class StorageWorld {
     return log
   }
 
-  /** Opens the log, checking what it holds against the model. @param isPowerCut See `LogModel.reopened`. */
-  async openLog(log: WorldLog, isPowerCut: boolean): Promise<Outcome<PartitionLog>> {
+  /** Opens the log, checking what it holds against the model. */
+  async openLog(log: WorldLog): Promise<Outcome<PartitionLog>> {
     const outcome = await this.attempt(this.engine!.openLog(log.id, log.config))
     if (outcome.kind !== 'done') {
       log.isFailed = true
@@ -167,7 +174,8 @@ export class StorageWorld {
     log.isFailed = false
     if (log.isDeleting && handle.end.sequence === 0 && handle.lastEnqueuedTimeMs === null) this.#forget(log)
     log.isDeleting = false
-    log.model.reopened(handle.start, handle.end, handle.lastEnqueuedTimeMs, isPowerCut)
+    log.model.reopened(handle.start, handle.end, handle.lastEnqueuedTimeMs, log.isCut)
+    log.isCut = false
     return outcome
   }
 
