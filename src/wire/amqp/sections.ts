@@ -170,7 +170,8 @@ function checkKind(code: number, constructor: number, at: number): void {
       if (isList) return
       throw decodeError('a message section is not a list', at)
     case sectionCodes.data:
-      if (constructor === 0xa0 || constructor === 0xb0) return
+      // The JavaScript SDK writes the body `null` as a data section holding null; the service takes it.
+      if (constructor === 0xa0 || constructor === 0xb0 || constructor === 0x40) return
       throw decodeError('a data section is not binary', at)
     case sectionCodes.value:
       return
