@@ -30,10 +30,10 @@ async function store(server: RawServer, partition: number, texts: readonly (stri
       peer.send(0, transfer(id, payload.subarray(at, at + 60_000), at + 60_000 < payload.length))
     }
   }
-  const { describePartition } = server.broker
-  const describe = describePartition.bind(server.broker, server.owner, 'orders', String(partition))
-  const before = describe().lastSequence
-  while (describe().lastSequence < before + texts.length && describe().lastSequence < texts.length - 1) await settled()
+  const lastSequence = (): number =>
+    server.broker.describePartition(server.owner, 'orders', String(partition)).lastSequence
+  const wanted = lastSequence() + texts.length
+  while (lastSequence() < wanted) await settled()
   peer.send(0, { kind: 'close' })
   await peer.skipTo('close')
 }
