@@ -13,6 +13,7 @@ import { MapEntries } from './annotation-map.ts'
 import { decodeError, skipValue } from './decode-value.ts'
 import { writeMap } from './encode-value.ts'
 import { annotations, runtimeMetricKeys, sectionCodes } from './names.ts'
+import { putDecimal, putInt64, putUint32 } from './numbers.ts'
 import { sectionCodeAt } from './sections.ts'
 import { longValue, stringValue, symbolValue, timestampValue } from './types.ts'
 
@@ -33,9 +34,9 @@ const offsetAt = offsetLengthAt + 1
 /** Most bytes a delivered message is longer than the stored one, beside batch and delivery annotations. */
 export const splicedBytesMax = wideHeadBytes + offsetAt + offsetDigitsMax
 
-const brokerNames = [annotations.sequenceNumber, annotations.offset, annotations.enqueuedTime].map((name) =>
-  Buffer.from(name),
-)
+const sequenceName = Buffer.from(annotations.sequenceNumber)
+const offsetName = Buffer.from(annotations.offset)
+const timeName = Buffer.from(annotations.enqueuedTime)
 
 /** One object a link or a daemon; keeps the state of the batch it was last told of. */
 export class AnnotationSplicer {
@@ -138,43 +139,54 @@ export class AnnotationSplicer {
 
   /** The map of broker's, batch's and producer's entries; `message[from, rest)` is the producer's section, maybe empty. */
   #merge(out: Buffer, at: number, message: Buffer, from: number, rest: number, entriesEnd: number): number {
-    let to = at + wideHeadBytes
-    this.#entries.copy(out, to, 0, entriesEnd)
-    to += entriesEnd
+    const own = this.#own
+    let contentBytesMax = entriesEnd
+    if (this.#batchBuffer !== null) contentBytesMax += this.#batch.contentEnd - this.#batch.contentStart
+    if (from < rest) {
+      own.open(message, from + 3, rest)
+      contentBytesMax += own.contentEnd - own.contentStart
+    }
+    // The narrow map when even everything fits it; that some entries may be left out makes the other one no less right.
+    const isNarrow = contentBytesMax < 0xff
+    const start = at + (isNarrow ? narrowHeadBytes : wideHeadBytes)
+    let to = copy(out, start, this.#entries, 0, entriesEnd)
     let count = 3
     if (this.#batchBuffer !== null) {
       to = copy(out, to, this.#batchBuffer, this.#batch.contentStart, this.#batch.contentEnd)
       count += this.#batch.count
     }
     if (from < rest) {
-      const own = this.#own
-      own.open(message, from + 3, rest)
+      // Entries that stay are copied in runs, usually one.
+      let run = own.contentStart
       while (own.next()) {
-        if (this.#isTaken(own)) continue
-        to = copy(out, to, message, own.keyStart, own.valueEnd)
-        count += 1
+        if (!this.#isTaken(own)) {
+          count += 1
+          continue
+        }
+        to = copy(out, to, message, run, own.keyStart)
+        run = own.valueEnd
       }
+      to = copy(out, to, message, run, own.contentEnd)
     }
-    const contentBytes = to - at - wideHeadBytes
     out[at] = 0x00
     out[at + 1] = 0x53
     out[at + 2] = sectionCodes.messageAnnotations
-    if (contentBytes + 1 <= 0xff) {
+    if (isNarrow) {
       out[at + 3] = 0xc1
-      out[at + 4] = contentBytes + 1
+      out[at + 4] = to - start + 1
       out[at + 5] = count * 2
-      out.copyWithin(at + narrowHeadBytes, at + wideHeadBytes, to)
-      return to - wideHeadBytes + narrowHeadBytes
+    } else {
+      out[at + 3] = 0xd1
+      putUint32(out, at + 4, to - start + 4)
+      putUint32(out, at + 8, count * 2)
     }
-    out[at + 3] = 0xd1
-    out.writeUInt32BE(contentBytes + 4, at + 4)
-    out.writeUInt32BE(count * 2, at + 8)
     return to
   }
 
   #isTaken(entry: MapEntries): boolean {
-    for (const name of brokerNames) if (entry.isKey(name)) return true
-    if (this.#batchBuffer !== null) for (const name of this.#batchNames) if (entry.isKey(name)) return true
+    if (entry.isKey(sequenceName) || entry.isKey(offsetName) || entry.isKey(timeName)) return true
+    if (this.#batchBuffer === null) return false
+    for (const name of this.#batchNames) if (entry.isKey(name)) return true
     return false
   }
 }
@@ -223,42 +235,4 @@ function copy(out: Buffer, at: number, from: Buffer, start: number, end: number)
   if (length <= loopBytesMax) for (let i = 0; i < length; i += 1) out[at + i] = from[start + i] ?? 0
   else from.copy(out, at, start, end)
   return at + length
-}
-
-/** A safe integer as eight bytes, two's complement. */
-function putInt64(out: Buffer, at: number, value: number): void {
-  const high = Math.floor(value / 0x1_0000_0000)
-  const low = value - high * 0x1_0000_0000
-  out[at] = high >> 24
-  out[at + 1] = high >> 16
-  out[at + 2] = high >> 8
-  out[at + 3] = high
-  out[at + 4] = low >>> 24
-  out[at + 5] = low >>> 16
-  out[at + 6] = low >>> 8
-  out[at + 7] = low
-}
-
-/** Decimal digits of 0..2^53-1. @returns How many. */
-function putDecimal(out: Buffer, at: number, value: number): number {
-  // Two halves of at most 32 bits: integer division is several times faster than division of doubles.
-  const high = Math.floor(value / 100_000_000)
-  let low = value - high * 100_000_000
-  let digits = 1
-  if (high > 0) {
-    digits = putDecimal(out, at, high)
-    for (let i = at + digits + 7; i >= at + digits; i -= 1) {
-      const tenth = (low / 10) | 0
-      out[i] = 0x30 + low - tenth * 10
-      low = tenth
-    }
-    return digits + 8
-  }
-  for (let power = 10; power <= low; power *= 10) digits += 1
-  for (let i = at + digits - 1; i >= at; i -= 1) {
-    const tenth = (low / 10) | 0
-    out[i] = 0x30 + low - tenth * 10
-    low = tenth
-  }
-  return digits
 }

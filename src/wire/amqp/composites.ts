@@ -16,7 +16,7 @@ import {
   type Field,
   type FieldTypes,
 } from './composite-tables.ts'
-import { decodeError, skipValue, type ValueDecoder } from './decode-value.ts'
+import { decodeError, type ValueDecoder } from './decode-value.ts'
 import {
   beginCompound,
   endCompound,
@@ -265,9 +265,4 @@ function writeState(writer: ByteWriter, state: { readonly kind: string; readonly
   const table = (stateTables as Readonly<Record<string, CompositeTable>>)[state.kind]
   if (table === undefined) throw new EhubError('argument-error', `AMQP: no delivery state "${state.kind}"`)
   writeComposite(writer, table, state)
-}
-
-/** Steps over the described value at the decoder's position. */
-export function skipDescribed(decoder: ValueDecoder): void {
-  decoder.position = skipValue(decoder.buffer, decoder.position, decoder.end)
 }

@@ -244,7 +244,8 @@ function fixedOrLengthWidth(code: number): number {
   return code < 0xa0 ? fixedWidth(code) : lengthWidth(code)
 }
 
-function decodeText(buffer: Buffer, at: number, length: number): string {
+/** @throws EhubError `decode-error` for bytes that are not UTF-8. */
+export function decodeText(buffer: Buffer, at: number, length: number): string {
   const text = buffer.toString('utf8', at, at + length)
   // The replacement character stands for damage, or for itself.
   if (text.includes('\ufffd') && !isUtf8(buffer.subarray(at, at + length))) throw decodeError('text is not UTF-8', at)

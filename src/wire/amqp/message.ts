@@ -111,7 +111,7 @@ export function bodyValue(message: AmqpMessage): AmqpValue | null {
   return message.body.kind === 'value' ? message.body.value : null
 }
 
-/** The bytes of all data sections together; throws nothing, null for every other kind of body. */
+/** The bytes of all data sections together; null for every other kind of body. */
 export function bodyData(message: AmqpMessage): Buffer | null {
   if (message.body.kind !== 'data') return null
   const [first] = message.body.sections

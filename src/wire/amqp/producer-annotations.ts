@@ -2,9 +2,9 @@
 // idempotent publishing. Everything else is the application's and passes through unread.
 
 import { MapEntries } from './annotation-map.ts'
-import { decodeError, decodeValue } from './decode-value.ts'
+import { decodeError, decodeText, decodeValue } from './decode-value.ts'
 import { annotations } from './names.ts'
-import { safeIntegerOf, textOf } from './types.ts'
+import { safeIntegerOf } from './types.ts'
 
 const partitionKeyName = Buffer.from(annotations.partitionKey)
 const producerIdName = Buffer.from(annotations.producerId)
@@ -62,7 +62,9 @@ export class ProducerAnnotations {
 
   /** The partition key's text, from the buffer that was read; null when there is none. Made only when asked for. */
   partitionKey(buffer: Buffer): string | null {
-    return this.keyStart < 0 ? null : textOf(decodeValue(buffer, this.keyStart, this.keyEnd))
+    if (this.keyStart < 0) return null
+    const headBytes = (buffer[this.keyStart] ?? 0) < 0xb0 ? 2 : 5
+    return decodeText(buffer, this.keyStart + headBytes, this.keyEnd - this.keyStart - headBytes)
   }
 
   #findKey(buffer: Buffer, start: number, end: number): void {
