@@ -200,7 +200,9 @@ function lineWord(source: SendSource): string {
 /** Says how far it came, so that a person can go on from there. */
 function withAccount(error: unknown, account: SendAccount, firstUnsent: number | null): unknown {
   if (!(error instanceof EhubError)) return error
-  const sent = `${account.events} events were sent before`
+  const { events } = account
+  const sent =
+    events === 0 ? 'no event was sent before' : `${events} event${events === 1 ? ' was' : 's were'} sent before`
   const rest = firstUnsent === null ? '' : `, none from event ${firstUnsent} on that waited with it`
   const hint = error.hint === undefined || error.hint === '' ? `${sent}${rest}; --skip-errors goes on` : error.hint
   return new EhubError(error.code, error.message, { hint, cause: error.cause })

@@ -8,8 +8,12 @@ import { projectError } from '../wire/errors.ts'
 const delayMsFirst = 100
 const delayMsMax = 5000
 
+/**
+ * Whether what worked before may work again without anybody changing anything; a daemon that was there and is not now may be
+ * starting again. The first attempt of a command is not tried again: its errors are told at once.
+ */
 export function isRetryable(error: unknown): error is EhubError {
-  return isEhubError(error) && projectError(error.code).isRetryable
+  return isEhubError(error) && (projectError(error.code).isRetryable || error.code === 'daemon-not-running')
 }
 
 export interface RetryOptions {
