@@ -49,6 +49,8 @@ export interface CommitJournalParts {
   readonly log: Log
   /** States of all logs, for the head of a new file. */
   readonly states: () => readonly NumberedState[]
+  /** Groups whose deletion is decided and not yet done, for the same. */
+  readonly forgotten: () => readonly string[]
   /** Called before a new file is used. */
   readonly onRoll: (generation: number) => void
   /** Tries to free space for what must go on; resolves to whether it did. */
@@ -315,8 +317,9 @@ export class CommitJournal {
     previous: { generation: number; endPosition: number } | null,
     replayFrom: number,
   ): Promise<void> {
-    const { files, clock, states, onRoll } = this.#parts
-    const made = await files.make({ generation, createdAtMs: clock.now(), previous }, replayFrom, states())
+    const { files, clock, states, forgotten, onRoll } = this.#parts
+    const head = { replayFrom, forgotten: forgotten(), states: states() }
+    const made = await files.make({ generation, createdAtMs: clock.now(), previous }, head)
     onRoll(generation)
     this.#file = made.file
     this.#generation = generation

@@ -15,7 +15,6 @@ import { type JournalRecord, JournalFiles, type NumberedState, record, stateReco
 import {
   decodeVersion,
   encodeCheckpoint,
-  encodeForget,
   type FolderVersion,
   type LogState,
   versionSlotBytes,
@@ -35,12 +34,14 @@ import {
   versionPath,
 } from './paths.ts'
 import { recoverJournal, type RecoveredJournal } from './recovery.ts'
+import { journalEnvelopes, Rehome } from './rehome.ts'
 import { SegmentPool } from './segment-pool.ts'
 import { type LogHost, SegmentedLog } from './segmented-log.ts'
+import { plainEnvelope } from './staged-append.ts'
 import { Slabs } from './slabs.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { storageClosed, storageError } from './storage-errors.ts'
-import type { EngineStatus, LogConfig, LogId, PartitionLog, StorageEngine } from './storage-engine.ts'
+import type { EngineStatus, LogConfig, LogId, PartitionLog, Position, StorageEngine } from './storage-engine.ts'
 
 export interface EmbeddedEngineOptions {
   /** A journal file is followed by the next one at this size. */
@@ -94,7 +95,10 @@ const syncsAtOnce = 4
 
 interface KnownLog {
   readonly logNumber: number
+  /** Of a closed log; an open one is asked. */
   state: LogState
+  /** Where the log ends, as readers saw it; beyond `state.end` when a file failed. */
+  end: Position
   log: SegmentedLog | null
 }
 
@@ -128,7 +132,11 @@ class EmbeddedEngine implements StorageEngine {
   readonly #host: LogHost
   readonly #known = new Map<string, KnownLog>()
   readonly #opening = new Set<string>()
+  /** Groups whose deletion is decided and whose folder may still be there. */
+  readonly #deleting = new Set<string>()
   readonly #damaged: ReadonlyMap<string, readonly Damage[]>
+  /** Something of the journal is lost: what it says of logs is true and may not be all. */
+  readonly #isDoubtful: boolean
   #nextLogNumber = 1
   #nextGeneration = 0
   #generationLimit = 0
@@ -145,7 +153,7 @@ class EmbeddedEngine implements StorageEngine {
     parts: EmbeddedEngineParts,
     release: () => Promise<void>,
     recovered: RecoveredJournal,
-    versionNumber: number,
+    version: FolderVersion | null,
   ) {
     this.#disk = parts.disk
     this.#clock = parts.clock
@@ -153,8 +161,13 @@ class EmbeddedEngine implements StorageEngine {
     this.#options = { ...defaults, ...parts.options }
     this.#release = release
     this.#damaged = recovered.damaged
-    for (const [key, state] of recovered.states)
-      this.#known.set(key, { logNumber: this.#nextLogNumber++, state, log: null })
+    for (const group of recovered.forgotten) this.#deleting.add(group)
+    const newest = recovered.previous?.generation ?? 0
+    this.#isDoubtful = recovered.journalDamage.length > 0 || (version?.journalGeneration ?? 0) > newest
+    for (const [key, found] of recovered.states) {
+      const state = this.#isDoubtful ? { ...found, isExact: false } : found
+      this.#known.set(key, { logNumber: this.#nextLogNumber++, state, end: state.end, log: null })
+    }
     const { tailBytesMax, openFilesMax, poolFilesMax, poolBytesMax, lowWaterBytes, reserveBytes } = this.#options
     this.#slabs = new Slabs({ slabBytes: Math.min(1024 * 1024, tailBytesMax >> 2), bytesMax: tailBytesMax })
     this.#files = new FileCache(this.#disk, openFilesMax)
@@ -163,10 +176,11 @@ class EmbeddedEngine implements StorageEngine {
     this.#memory = new MemoryEngine({ bytesMax: this.#options.memoryBytesMax })
     this.#space = new SpaceGuard(parts, { lowWaterBytes, reserveBytes })
     this.#journal = new CommitJournal({
-      files: new JournalFiles(this.#disk, versionNumber),
+      files: new JournalFiles(this.#disk, version?.number ?? 0),
       clock: this.#clock,
       log: this.#log,
       states: () => this.#states(),
+      forgotten: () => [...this.#deleting],
       onRoll: (generation) => {
         this.#nextGeneration = generation * generationsPerJournal + 1
         this.#generationLimit = (generation + 1) * generationsPerJournal
@@ -184,9 +198,9 @@ class EmbeddedEngine implements StorageEngine {
     await disk.makeDirectory(journalFolder)
     await disk.makeDirectory(logsFolder)
     await disk.syncDirectory('')
-    const recovered = await recoverJournal(parts)
+    const recovered = await recoverJournal({ ...parts, folders: new DirectorySyncs(disk) })
     report(recovered, version, log)
-    const engine = new EmbeddedEngine(parts, release, recovered, version?.number ?? 0)
+    const engine = new EmbeddedEngine(parts, release, recovered, version)
     await engine.#start(recovered, version)
     return engine
   }
@@ -195,10 +209,11 @@ class EmbeddedEngine implements StorageEngine {
     await this.#space.open()
     const newest = Math.max(version?.journalGeneration ?? 0, ...recovered.files)
     await this.#journal.start(newest + 1, recovered.previous)
+    for (const group of recovered.forgotten) await this.#removeGroup(group)
     // The new file holds the state of every log and needs none before it.
     for (const generation of recovered.files) await this.#disk.remove(journalPath(generation))
     await this.#pool.open()
-    await this.#emptyTrash()
+    await removeAll(this.#disk, trashFolder)
   }
 
   async openLog(id: LogId, config: LogConfig): Promise<PartitionLog> {
@@ -221,21 +236,21 @@ class EmbeddedEngine implements StorageEngine {
 
   async #open(id: LogId, key: string, config: LogConfig): Promise<SegmentedLog> {
     const known = this.#known.get(key)
+    if (known !== undefined) await this.#repair(known)
     const parts: LogOpeningParts = {
       disk: this.#disk,
       files: this.#files,
       pool: this.#pool,
       folders: this.#folders,
       log: this.#log,
-      unsyncedBytesMax: this.#options.unsyncedBytesMax,
+      unsyncedBytesMax: this.#isDoubtful ? Infinity : this.#options.unsyncedBytesMax,
     }
+    if (this.#deleting.has(id.group)) await this.#removeGroup(id.group)
     const found = await openLogFiles(id, known?.state ?? null, parts)
     const logNumber = known?.logNumber ?? this.#nextLogNumber++
     const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
-    // Its folder was removed: what the journal says of the log that was there must not be said of this one.
-    if (found.isNew && known !== undefined) await this.#journal.commit(null, [record('forget', 0, encodeForget(id))])
     const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
-    this.#known.set(key, { logNumber, state: log.journalState().state, log })
+    this.#known.set(key, { logNumber, state: log.journalState().state, end: log.end, log })
     try {
       // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
       if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
@@ -253,7 +268,7 @@ class EmbeddedEngine implements StorageEngine {
     try {
       for (const { name, kind } of await this.#disk.list(logsFolder)) {
         const group = groupOfFolder(name)
-        if (group === null || kind !== 'directory') continue
+        if (group === null || kind !== 'directory' || this.#deleting.has(group)) continue
         for (const entry of await this.#disk.list(groupFolder(group))) {
           const partition = partitionOfFolder(entry.name)
           if (partition !== null && entry.kind === 'directory') logs.push({ group, partition })
@@ -268,25 +283,50 @@ class EmbeddedEngine implements StorageEngine {
   async deleteGroup(group: string): Promise<void> {
     if (this.#isClosed) throw closed()
     await this.#memory.deleteGroup(group)
-    for (const { state, log } of this.#known.values()) if (state.id.group === group) await log?.close()
-    const folder = groupFolder(group)
+    const logs = [...this.#known.values()].filter(({ state }) => state.id.group === group)
+    for (const { log } of logs) await log?.close()
     try {
-      // One rename takes all of it away; what is in the trash is removed after that, or by the next start.
-      await this.#folders.make(trashFolder)
-      const trash = `${trashFolder}/${this.#journal.generation}-${this.#trashNumber++}`
-      await this.#disk.rename(folder, trash)
-      // A rename is durable when both folders are.
-      await this.#disk.syncDirectory(trashFolder)
-      await this.#disk.syncDirectory(logsFolder)
-      this.#folders.forget(folder)
-      for (const [key, { state }] of this.#known) if (state.id.group === group) this.#known.delete(key)
-      // What the journal still holds of it must not come back into a group of the same name.
-      await this.#journal.commit(null, [record('forget', 0, encodeForget({ group, partition: null }))])
-      await removeAll(this.#disk, trash)
+      // Once this is durable the group is deleted, whatever happens to its folder: the next start removes what is left.
+      await this.#journal.commit(null, [record('forget', 0, Buffer.from(group))])
+      for (const { state } of logs) this.#known.delete(logKey(state.id))
+      this.#deleting.add(group)
+      await this.#removeGroup(group)
     } catch (error) {
-      if (error instanceof DiskError && error.systemCode === 'ENOENT') return
       throw storageError(`delete the group ${group}`, error)
     }
+  }
+
+  /** Removes the group's folder, or of a group that was made again the logs of its earlier life. @throws DiskError */
+  async #removeGroup(group: string): Promise<void> {
+    const folder = groupFolder(group)
+    const isAlive = [...this.#known.values()].some(({ state }) => state.id.group === group)
+    const names = isAlive ? await this.#deadPartitions(group) : [folder]
+    await this.#folders.make(trashFolder)
+    for (const name of names) {
+      const trash = `${trashFolder}/${this.#journal.generation}-${this.#trashNumber++}`
+      try {
+        await this.#disk.rename(name, trash)
+      } catch (error) {
+        if (error instanceof DiskError && error.systemCode === 'ENOENT') continue
+        throw error
+      }
+      // A rename is durable when both folders are.
+      await this.#disk.syncDirectory(trashFolder)
+      await this.#disk.syncDirectory(isAlive ? folder : logsFolder)
+      this.#folders.forget(name)
+      await removeAll(this.#disk, trash)
+    }
+    this.#deleting.delete(group)
+  }
+
+  async #deadPartitions(group: string): Promise<string[]> {
+    const dead: string[] = []
+    for (const { name } of await this.#disk.list(groupFolder(group))) {
+      const partition = partitionOfFolder(name)
+      if (partition !== null && !this.#known.has(logKey({ group, partition })))
+        dead.push(`${groupFolder(group)}/${name}`)
+    }
+    return dead
   }
 
   status(): EngineStatus {
@@ -324,7 +364,10 @@ class EmbeddedEngine implements StorageEngine {
   }
 
   #states(): NumberedState[] {
-    return [...this.#known.values()].map(({ logNumber, state, log }) => log?.journalState() ?? { logNumber, state })
+    return [...this.#known.values()].map(({ logNumber, state, log }) => {
+      const open = log?.journalState()
+      return open !== undefined && open.state.end.sequence >= state.end.sequence ? open : { logNumber, state }
+    })
   }
 
   #makeHost(): LogHost {
@@ -347,6 +390,7 @@ class EmbeddedEngine implements StorageEngine {
       needsWriteBack: (log) => this.#needsWriteBack(log),
       needsSync: (log) => this.#needsSync(log),
       noSpace: () => this.#space.noSpace(),
+      rehome: (log) => this.#rehome(log),
       failed: (log, error) => this.#log.error('a log failed', { log: logKey(log.id), reason: error.message }),
       closed: (log) => this.#onClosed(log),
     }
@@ -358,8 +402,57 @@ class EmbeddedEngine implements StorageEngine {
     this.#slabs.forgetUser(log)
     const known = this.#known.get(logKey(log.id))
     if (known?.log !== log) return
-    known.state = log.journalState().state
+    const { state } = log.journalState()
+    // A log whose file failed has been given a new segment, of which its handle knows nothing.
+    if (state.end.sequence >= known.state.end.sequence) known.state = state
+    known.end = log.end
     known.log = null
+  }
+
+  // ------------------------------------------------------------ going on after a failed file
+
+  async #rehome(log: SegmentedLog): Promise<EhubError | null> {
+    const known = this.#known.get(logKey(log.id))
+    if (known?.log !== log && known !== undefined) return this.#tryRepair(known)
+    if (known === undefined) return null
+    const { state } = log.journalState()
+    if (state.end.sequence > known.state.end.sequence) known.state = state
+    known.end = log.end
+    return this.#tryRepair(known, log)
+  }
+
+  async #tryRepair(known: KnownLog, log: SegmentedLog | null = null): Promise<EhubError | null> {
+    try {
+      await this.#repair(known, log)
+      return null
+    } catch (error) {
+      return storageError(`continue ${logKey(known.state.id)} in a new segment`, error)
+    }
+  }
+
+  /** Nothing to do unless more was acknowledged than is synced. @throws DiskError, EhubError */
+  async #repair(known: KnownLog, log: SegmentedLog | null = null): Promise<void> {
+    if (known.end.sequence <= known.state.end.sequence) return
+    const { id } = known.state
+    const generation = this.#host.nextGeneration()
+    const rehome = new Rehome(known.state, { disk: this.#disk, now: this.#clock.now(), generation })
+    try {
+      if (log === null || log.isSync)
+        await journalEnvelopes(this.#disk, id, this.#journal.oldestNeeded, (envelope) => rehome.add(envelope))
+      else for (const batch of log.rescued(known.state.end.sequence)) await rehome.add(plainEnvelope(batch))
+      const state = { ...(await rehome.finish()), start: log?.start ?? known.state.start }
+      await this.#journal.commit(null, [stateRecord({ logNumber: known.logNumber, state })])
+      known.state = state
+      this.#log.warn('a log goes on in a new segment after its file failed', {
+        log: logKey(id),
+        endSequence: state.end.sequence,
+        acknowledgedEnd: known.end.sequence,
+      })
+      // What could not be rescued is gone; there is nothing to try again.
+      known.end = state.end
+    } finally {
+      await rehome.close()
+    }
   }
 
   // ------------------------------------------------------------ bringing the journal into the segments
@@ -404,10 +497,6 @@ class EmbeddedEngine implements StorageEngine {
       for (let log = logs.pop(); log !== undefined; log = logs.pop()) await log.syncSegments()
     }
     await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
-  }
-
-  async #emptyTrash(): Promise<void> {
-    await removeAll(this.#disk, trashFolder)
   }
 }
 

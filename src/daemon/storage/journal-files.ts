@@ -35,6 +35,16 @@ export interface NumberedState {
   readonly state: LogState
 }
 
+/** What a new file says of everything before it. */
+export interface JournalHead {
+  /** Files before this generation are no longer needed. */
+  readonly replayFrom: number
+  /** Groups whose deletion is decided and whose folders may still be there. */
+  readonly forgotten: readonly string[]
+  /** Every log. */
+  readonly states: readonly NumberedState[]
+}
+
 export interface MadeFile {
   readonly file: DiskFile
   /** Where the first group after the head goes. */
@@ -86,12 +96,14 @@ export class JournalFiles {
    * @throws DiskError, after which the journal has no new file and the one before may be used on; `AmbiguousJournal` when
    *   that is not certain.
    */
-  async make(header: JournalHeader, replayFrom: number, states: readonly NumberedState[]): Promise<MadeFile> {
+  async make(header: JournalHeader, head: JournalHead): Promise<MadeFile> {
     const file = await this.#raw()
     let isNamed = false
     try {
+      const { replayFrom, forgotten, states } = head
       const checkpoint = record('checkpoint', 0, encodeCheckpoint({ replayFrom, isComplete: true, isClean: false }))
-      const records = [checkpoint, ...states.map(stateRecord)]
+      const forgets = forgotten.map((group) => record('forget', 0, Buffer.from(group)))
+      const records = [checkpoint, ...forgets, ...states.map(stateRecord)]
       const totalBytes = groupBytes(records)
       const chunks: Uint8Array[] = [encodeJournalHeader(header)]
       // Twice, so that a damaged sector costs one of them.

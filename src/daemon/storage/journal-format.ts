@@ -219,28 +219,6 @@ export function decodeState(body: Buffer): LogState {
   }
 }
 
-/** Logs that were deleted: rows about them that come before count no more. */
-export interface Forget {
-  readonly group: string
-  /** Null: all of the group. */
-  readonly partition: number | null
-}
-
-const allPartitions = 0xffffffff
-
-export function encodeForget(forget: Forget): Buffer {
-  const group = Buffer.from(forget.group)
-  const bytes = Buffer.alloc(8 + group.length)
-  bytes.writeUInt32LE(forget.partition ?? allPartitions, 0)
-  group.copy(bytes, 8)
-  return bytes
-}
-
-export function decodeForget(body: Buffer): Forget {
-  const partition = body.readUInt32LE(0)
-  return { group: body.toString('latin1', 8), partition: partition === allPartitions ? null : partition }
-}
-
 export interface Checkpoint {
   /** Files before this generation are no longer needed. */
   readonly replayFrom: number

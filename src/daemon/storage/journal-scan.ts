@@ -70,6 +70,16 @@ export async function findJournalFiles(disk: Disk): Promise<JournalFileFound[]> 
   return found.sort((a, b) => a.generation - b.generation)
 }
 
+/** Where files ended by the word of the ones after them: nothing beyond counts. */
+export function journalLimits(found: readonly JournalFileFound[]): ReadonlyMap<number, number> {
+  const limits = new Map<number, number>()
+  for (const { header } of found) {
+    const previous = header?.previous ?? null
+    if (previous !== null) limits.set(previous.generation, previous.endPosition)
+  }
+  return limits
+}
+
 /**
  * Calls `visit` with every intact group of the file in order.
  * @param limit Where the file ended by the word of the one after it; nothing beyond counts.

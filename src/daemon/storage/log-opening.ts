@@ -20,8 +20,6 @@ export interface FoundLog {
   readonly place: LogPlace
   readonly damaged: readonly Damage[]
   readonly hadTornTail: boolean
-  /** There was no folder. */
-  readonly isNew: boolean
 }
 
 export interface LogOpeningParts extends LogFilesParts {
@@ -40,21 +38,18 @@ const tornBytesMax = 16 * 1024 * 1024
  * @throws DiskError
  */
 export async function openLogFiles(id: LogId, known: LogState | null, parts: LogOpeningParts): Promise<FoundLog> {
-  const { bases, isNew } = await listSegments(id, parts)
+  const bases = await listSegments(id, parts)
   const segments = bases.map((base) => new Segment(id, base, null, true))
   const files = new LogFiles(id, segments, parts)
   const first = segments[0]
   const firstHeader = first === undefined ? null : await files.loadHeader(first)
   const start = known?.start ?? { sequence: first?.baseSequence ?? 0, offset: firstHeader?.baseOffset ?? 0 }
-  if (known !== null && isNew && known.end.sequence > 0) {
-    // Whoever removed the folder removed the log.
-    parts.log.warn('the folder of a log is gone, it begins anew', { log: logKey(id), endSequence: known.end.sequence })
-  }
-  const state = isNew ? null : known
-  if (isNew) return { files, start: zero, place: emptyPlace, damaged: [], hadTornTail: false, isNew }
+  const state = known
   await removeTrimmed(files, start)
   const scan = state?.isExact === true ? await trustState(files, state) : await scanFrom(files, state, start, parts)
-  const damaged = scan.damaged
+  const firstBase = files.segments[0]?.baseSequence ?? scan.place.end.sequence
+  const missing = { from: start.sequence, to: firstBase, detail: 'the first segment files are missing' }
+  const damaged = [...(firstBase > start.sequence ? [missing] : []), ...scan.damaged.filter(({ to }) => to > firstBase)]
     .filter(({ to }) => to > start.sequence)
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
@@ -64,26 +59,26 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
       ? await startAfresh(files, start, scan.place.timeMs)
       : await settle(files, scan.place)
   for (const { from, to, detail } of damaged) parts.log.error('a log is damaged', { log: logKey(id), from, to, detail })
-  return { files, start, place, damaged, hadTornTail: scan.isTorn, isNew }
+  return { files, start, place, damaged, hadTornTail: scan.isTorn }
 }
 
 const zero: Position = { sequence: 0, offset: 0 }
 const emptyPlace: LogPlace = { segment: null, position: 0, end: zero, timeMs: null }
 
-async function listSegments(id: LogId, parts: LogOpeningParts): Promise<{ bases: number[]; isNew: boolean }> {
+async function listSegments(id: LogId, parts: LogOpeningParts): Promise<number[]> {
   const folder = logFolder(id)
   try {
     const entries = await parts.disk.list(folder)
     const bases = entries.map(({ name }) => numberOfName(name, 'log')).filter((base) => base !== null)
     // A crash between making a folder and syncing it may have left it undurable.
     await parts.folders.make(folder)
-    return { bases: bases.sort((a, b) => a - b), isNew: false }
+    return bases.sort((a, b) => a - b)
   } catch (error) {
     if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
   }
   await parts.folders.make(groupFolder(id.group))
   await parts.folders.make(folder)
-  return { bases: [], isNew: true }
+  return []
 }
 
 /** Segments a crash left between moving the start and unlinking. */

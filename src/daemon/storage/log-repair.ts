@@ -1,6 +1,8 @@
 // Brings into the segments of one log what the journal holds of it, after a crash. Every envelope goes exactly where it
 // was meant to go, so doing it twice, or after the segment had it already, changes nothing.
 
+import type { Clock } from '../../base/clock.ts'
+import type { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError, type DiskFile } from './disk.ts'
 import {
   decodeEnvelopeHeader,
@@ -33,8 +35,15 @@ interface OpenSegment {
   readonly shift: number
 }
 
+export interface LogRepairParts {
+  readonly disk: Disk
+  readonly folders: DirectorySyncs
+  readonly clock: Clock
+}
+
 export class LogRepair {
   readonly id: LogId
+  readonly #parts: LogRepairParts
   readonly #disk: Disk
   readonly #now: number
   readonly #start: Position
@@ -46,16 +55,17 @@ export class LogRepair {
   readonly damaged: Damage[] = []
   #state: LogState
   #entries: Entry[] = []
-  #isGone: boolean | null = null
+  #hasFolder = false
   pendingBytes = 0
 
   /** @param state The log's last known state; its synced part needs no repair. */
-  constructor(state: LogState, disk: Disk, now: number) {
+  constructor(state: LogState, parts: LogRepairParts) {
     this.id = state.id
     this.#state = state
     this.#start = state.start
-    this.#disk = disk
-    this.#now = now
+    this.#parts = parts
+    this.#disk = parts.disk
+    this.#now = parts.clock.now()
   }
 
   addHeader(header: SegmentHeader): void {
@@ -79,7 +89,8 @@ export class LogRepair {
     const entries = this.#entries
     this.#entries = []
     this.pendingBytes = 0
-    if (entries.length === 0 || (await this.#isDeleted())) return
+    if (entries.length === 0) return
+    await this.#makeFolder()
     try {
       await this.#writeRuns(entries)
       for (const { file } of this.#segments.values()) await file.sync()
@@ -110,10 +121,10 @@ export class LogRepair {
     await this.#writeRun(run)
   }
 
-  /** Writes what is left; resolves to the log's state then, null when the log was deleted meanwhile. @throws DiskError */
-  async finish(): Promise<LogState | null> {
+  /** Writes what is left; resolves to the log's state then. @throws DiskError */
+  async finish(): Promise<LogState> {
     await this.write()
-    return this.#isGone === true ? null : this.#state
+    return this.#state
   }
 
   async #writeRun(run: readonly Entry[]): Promise<void> {
@@ -235,15 +246,10 @@ export class LogRepair {
     }
   }
 
-  async #isDeleted(): Promise<boolean> {
-    if (this.#isGone !== null) return this.#isGone
-    try {
-      await this.#disk.list(logFolder(this.id))
-      this.#isGone = false
-    } catch (error) {
-      if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
-      this.#isGone = true
-    }
-    return this.#isGone
+  /** The folder of a log that the journal knows is durable; if it is missing, somebody removed it. */
+  async #makeFolder(): Promise<void> {
+    if (this.#hasFolder) return
+    this.#hasFolder = true
+    await this.#parts.folders.make(logFolder(this.id))
   }
 }

@@ -129,6 +129,10 @@ export class LogWriter {
     return pending
   }
 
+  get isStopped(): boolean {
+    return this.#isStopped
+  }
+
   /** Nothing is written any more. */
   stop(): void {
     this.#isStopped = true

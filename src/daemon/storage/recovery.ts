@@ -6,14 +6,16 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { align8 } from './bytes.ts'
+import type { DirectorySyncs } from './directory-syncs.ts'
 import type { Disk } from './disk.ts'
 import { decodeSegmentHeader } from './format.ts'
-import { decodeCheckpoint, decodeForget, decodeState, type GroupPart, type LogState } from './journal-format.ts'
+import { decodeCheckpoint, decodeState, type GroupPart, type LogState } from './journal-format.ts'
 import {
   findJournalFiles,
   type JournalDamage,
   type JournalEnd,
   type JournalGroup,
+  journalLimits,
   scanJournalFile,
 } from './journal-scan.ts'
 import type { Damage } from './log-reader.ts'
@@ -31,10 +33,13 @@ export interface RecoveredJournal {
   readonly isClean: boolean
   readonly isTorn: boolean
   readonly journalDamage: readonly JournalDamage[]
+  /** Groups whose deletion was decided; their folders may still be there. */
+  readonly forgotten: readonly string[]
 }
 
 interface Parts {
   readonly disk: Disk
+  readonly folders: DirectorySyncs
   readonly clock: Clock
   readonly log: Log
 }
@@ -46,7 +51,7 @@ const repairsAtOnce = 4
 /** Numbers rows over all files, so that "before" can be said of them. */
 interface Reading {
   readonly states: Map<string, LogState>
-  /** By group and partition: rows before this one count no more. */
+  /** By deleted group: rows before this one count no more. */
   readonly forgotten: Map<string, number>
   rows: number
   envelopes: number
@@ -58,11 +63,7 @@ interface Reading {
 export async function recoverJournal(parts: Parts): Promise<RecoveredJournal> {
   const found = await findJournalFiles(parts.disk)
   const intact = found.filter(({ header }) => header !== null)
-  const limits = new Map<number, number>()
-  for (const { header } of intact) {
-    if (header?.previous !== null && header?.previous !== undefined)
-      limits.set(header.previous.generation, header.previous.endPosition)
-  }
+  const limits = journalLimits(intact)
   const generations = intact.map(({ generation }) => generation)
   const newest = generations.at(-1)
   const journalDamage: JournalDamage[] = []
@@ -89,6 +90,7 @@ export async function recoverJournal(parts: Parts): Promise<RecoveredJournal> {
     isClean: reading.isClean,
     isTorn: newestEnd?.isTorn ?? false,
     journalDamage,
+    forgotten: [...reading.forgotten.keys()],
   }
 }
 
@@ -122,11 +124,9 @@ function readGroup(group: JournalGroup, reading: Reading): void {
     if (part.kind === 'envelope') reading.envelopes += 1
     else if (part.kind === 'state') noteState(decodeState(bodyOf(group, part)), reading.states)
     else if (part.kind === 'forget') {
-      const forget = decodeForget(bodyOf(group, part))
-      reading.forgotten.set(forgetKey(forget.group, forget.partition), reading.rows)
-      for (const [key, { id }] of reading.states) {
-        if (id.group === forget.group && id.partition === (forget.partition ?? id.partition)) reading.states.delete(key)
-      }
+      const forgotten = bodyOf(group, part).toString('latin1')
+      reading.forgotten.set(forgotten, reading.rows)
+      for (const [key, { id }] of reading.states) if (id.group === forgotten) reading.states.delete(key)
     } else if (part.kind === 'checkpoint') {
       const { replayFrom, isClean } = decodeCheckpoint(bodyOf(group, part))
       reading.replayFrom = replayFrom
@@ -146,10 +146,6 @@ function noteState(state: LogState, states: Map<string, LogState>): void {
   const start = state.start.sequence >= before.start.sequence ? state.start : before.start
   const further = state.end.sequence >= before.end.sequence ? state : before
   states.set(key, { ...further, start, isExact: state.isExact })
-}
-
-function forgetKey(group: string, partition: number | null): string {
-  return `${group}/${partition ?? '*'}`
 }
 
 function bodyOf(group: JournalGroup, part: GroupPart): Buffer {
@@ -195,14 +191,13 @@ async function replay(
 
   function repairOf(id: LogId, row: number): LogRepair | null {
     const key = logKey(id)
-    // Of a log that was deleted further on, or of which nothing is known any more.
-    const forgottenAt = [forgetKey(id.group, null), forgetKey(id.group, id.partition)]
-    if (forgottenAt.some((forget) => row < (reading.forgotten.get(forget) ?? 0))) return null
+    // Of a group that was deleted further on.
+    if (row < (reading.forgotten.get(id.group) ?? 0)) return null
     const present = repairs.get(key)
     if (present !== undefined) return present
     const state = reading.states.get(key)
     if (state === undefined) return null
-    const repair = new LogRepair(state, parts.disk, parts.clock.now())
+    const repair = new LogRepair(state, parts)
     repairs.set(key, repair)
     return repair
   }
@@ -213,8 +208,7 @@ async function finish(repairs: LogRepair[], states: Map<string, LogState>): Prom
   await eachOf(repairs, async (repair) => {
     const key = logKey(repair.id)
     const state = await repair.finish()
-    if (state === null) states.delete(key)
-    else states.set(key, state)
+    states.set(key, state)
     if (repair.damaged.length > 0) damaged.set(key, repair.damaged)
   })
   return damaged

@@ -46,6 +46,11 @@ export interface LogHost {
   /** A write met a full disk. */
   noSpace(error: EhubError): void
   failed(log: SegmentedLog, error: EhubError): void
+  /**
+   * Brings what is acknowledged and not synced into a new segment, because the file of the present one failed. The log
+   * stays failed until it is opened anew. Resolves to the error when that failed, too.
+   */
+  rehome(log: SegmentedLog): Promise<EhubError | null>
   closed(log: SegmentedLog): void
 }
 
@@ -76,7 +81,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
   readonly gate: Gate
   readonly #host: LogHost
   readonly #config: LogConfig
-  readonly #logNumber: number
+  readonly logNumber: number
   readonly #files: LogFiles
   readonly #writer: LogWriter
   readonly #reader: LogReader
@@ -109,7 +114,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     this.id = files.id
     this.#host = host
     this.#config = config
-    this.#logNumber = opened.logNumber
+    this.logNumber = opened.logNumber
     this.#files = files
     this.#start = opened.start
     this.#end = place.end
@@ -146,6 +151,10 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
 
   get lastEnqueuedTimeMs(): number | null {
     return this.#lastTimeMs
+  }
+
+  get isSync(): boolean {
+    return this.#config.durability === 'sync'
   }
 
   get pendingBytes(): number {
@@ -287,12 +296,12 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     const records: JournalRecord[] = []
     let bodyBytes = 0
     if (newSegment !== null) {
-      records.push(record('segment', this.#logNumber, encodeSegmentHeader(newSegment).subarray(0, headerCopyBytes)))
+      records.push(record('segment', this.logNumber, encodeSegmentHeader(newSegment).subarray(0, headerCopyBytes)))
       bodyBytes += headerCopyBytes
     }
     for (const { envelope, position, batch } of append.batches) {
       records.push(
-        envelopeRecord(this.#logNumber, append.segment.baseSequence, position, envelope, batch.payload.length),
+        envelopeRecord(this.logNumber, append.segment.baseSequence, position, envelope, batch.payload.length),
       )
       bodyBytes += envelope.length
     }
@@ -304,7 +313,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
       obstacle: () => this.#failure ?? (epoch === this.#epoch ? null : this.#refused),
       committed: () => {
         this.#commit(append)
-        if (this.#failure !== null) return this.#giveUp([append])
+        if (this.#writer.isStopped) return this.#giveUp([append])
         this.#writer.enqueue(append)
         if (this.#writer.pendingBytes >= writeBackBytes || this.#host.slabs.isWanted) void this.#writer.write()
         else this.#host.needsWriteBack(this)
@@ -351,6 +360,12 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     this.#tellIdle()
   }
 
+  /** What is in memory from `sequence` on, for a log that lost its file. */
+  rescued(sequence: number): readonly Batch[] {
+    const first = Math.max(sequence, this.#tail.firstSequence ?? this.#end.sequence)
+    return first < this.#end.sequence ? (this.#tail.read(first, Infinity) ?? []) : []
+  }
+
   #onWritten(appends: readonly StagedAppend[]): void {
     if (this.#config.durability === 'sync') return
     for (const append of appends) this.#commit(append)
@@ -363,7 +378,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
   #refuse(appends: readonly StagedAppend[], error: EhubError): void {
     this.#giveUp(appends)
     this.#inFlight -= appends.length
-    if (error.code !== 'disk-full') this.#fail(error)
+    if (error.code !== 'disk-full') this.#fail(error, false)
     // Not again for one that was staged before an earlier one was refused: another may have begun at `end` since.
     else if (appends[0]?.batches[0]?.batch.baseSequence === this.#end.sequence) this.#rollBack(error)
     for (const append of appends) append.reject(error)
@@ -390,11 +405,12 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     if (active !== null) active.nextPosition = active === this.#endPlace.segment ? this.#endPlace.position : headerBytes
   }
 
-  #fail(error: EhubError): void {
+  /** @param isFileBroken Nothing more may be written into the present segment. */
+  #fail(error: EhubError, isFileBroken: boolean): void {
+    if (isFileBroken) this.#writer.stop()
     if (this.#failure !== null) return
     this.#failure =
       error.code === 'storage-failed' ? error : new EhubError('storage-failed', error.message, { cause: error })
-    this.#writer.stop()
     this.#host.failed(this, this.#failure)
   }
 
@@ -404,7 +420,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
       // The journal has it all. A full disk passes; anything else is repaired from the journal when the log is opened anew.
       if (isNoSpace(error)) return this.#host.noSpace(error)
       this.#giveUp(this.#writer.takePending())
-      this.#fail(error)
+      this.#fail(error, true)
       return
     }
     this.#cutting = error
@@ -418,6 +434,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     } catch (cutError) {
       // What was refused may be found after a crash: nobody may be told that it was not written.
       this.#cutting = null
+      this.#writer.stop()
       const { message } = storageError(`cut ${logKey(this.id)} back`, cutError)
       this.#refuse(refused, new EhubError('storage-failed', message, { cause }))
     }
@@ -425,7 +442,8 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
 
   #onSyncFailed(segment: Segment, error: EhubError): void {
     segment.isEnded = true
-    this.#fail(new EhubError('storage-failed', error.message, { cause: error }))
+    this.#giveUp(this.#writer.takePending())
+    this.#fail(new EhubError('storage-failed', error.message, { cause: error }), true)
   }
 
   // ------------------------------------------------------------ the journal and the slabs ask
@@ -433,7 +451,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
   journalState(): NumberedState {
     const { synced } = this.#writer
     return {
-      logNumber: this.#logNumber,
+      logNumber: this.logNumber,
       state: {
         id: this.id,
         start: this.#start,
@@ -442,15 +460,16 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
         position: synced.position,
         end: synced.end,
         lastTimeMs: synced.timeMs,
-        isExact: this.#config.durability === 'sync' || (this.#closing !== null && this.#inFlight === 0),
+        isExact:
+          this.isSync || (this.#closing !== null && this.#inFlight === 0 && synced.end.sequence === this.#end.sequence),
       },
     }
   }
 
   async syncSegments(): Promise<EhubError | null> {
-    if (this.#failure !== null) return this.#failure
+    if (this.#writer.isStopped) return this.#host.rehome(this)
     const failure = await this.#writer.sync()
-    if (failure !== null) return failure
+    if (failure !== null) return this.#writer.isStopped ? this.#host.rehome(this) : failure
     await this.#saveIndexes()
     return null
   }
@@ -491,6 +510,8 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     if (fromSequence < this.#start.sequence) throw this.#trimmed(fromSequence)
     const cached = this.readCached(fromSequence, maxBytes)
     if (cached !== null) return cached
+    // What lies beyond the last sync of a failed file must not be read through the page cache.
+    if (this.#writer.isStopped && fromSequence >= this.#writer.synced.end.sequence) throw this.#failed()
     try {
       const batches = await this.#reader.read(fromSequence, maxBytes)
       return batches.filter((batch) => batch.baseSequence < this.#end.sequence)
@@ -629,7 +650,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     while (this.#inFlight > 0 || this.#waiting.length > 0)
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     await this.#trimming
-    if (this.#failure === null) await this.syncSegments()
+    await this.syncSegments()
     await this.#files.close()
     this.#tail.clear()
     this.#host.closed(this)
@@ -638,6 +659,10 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
   #tellIdle(): void {
     if (this.#inFlight > 0 || this.#waiting.length > 0) return
     for (const run of this.#idle.splice(0)) run()
+  }
+
+  #failed(): EhubError {
+    return this.#failure ?? new EhubError('storage-failed', `the log ${logKey(this.id)} failed`)
   }
 
   #noteDamage(damage: Damage): void {

@@ -9,6 +9,8 @@ import { assert } from '../../base/assert.ts'
 
 /** Batches above this get a slab of their own, so that at most a quarter of a slab is ever left unused. */
 const ownSlabShare = 4
+/** Memory of given-up slabs kept for the next ones: they come and go one at a time, so a few are enough. */
+const freeSlabsMax = 4
 
 /** Whoever has batches in a slab. */
 export interface SlabUser {
@@ -25,8 +27,11 @@ export class Slab {
   pending = 0
   readonly users = new Set<SlabUser>()
 
-  constructor(bytes: number) {
-    this.bytes = Buffer.allocUnsafeSlow(bytes)
+  /** A reader was given batches in it and may hold them still: its memory is not used again. */
+  isLent = false
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
   }
 }
 
@@ -36,6 +41,8 @@ export class Slabs {
   /** Oldest first; the last one is being filled unless it is a batch's own. */
   #slabs: Slab[] = []
   #current: Slab | null = null
+  // Fresh memory for every slab would be faulted in page by page and drive the collector, twice the cost of everything else.
+  readonly #free: Buffer[] = []
   #bytesHeld = 0
   #pendingBytes = 0
   #waiting: (() => void)[] = []
@@ -122,7 +129,8 @@ export class Slabs {
   }
 
   #add(bytes: number): Slab {
-    const slab = new Slab(bytes)
+    const reused = bytes === this.#slabBytes ? this.#free.pop() : undefined
+    const slab = new Slab(reused ?? Buffer.allocUnsafeSlow(bytes))
     this.#slabs.push(slab)
     this.#bytesHeld += bytes
     return slab
@@ -134,5 +142,7 @@ export class Slabs {
     if (this.#current === slab) this.#current = null
     for (const user of slab.users) user.forgetSlab(slab)
     slab.users.clear()
+    const isReusable = !slab.isLent && slab.bytes.length === this.#slabBytes
+    if (isReusable && this.#free.length < freeSlabsMax) this.#free.push(slab.bytes)
   }
 }

@@ -77,6 +77,13 @@ export function envelopeRecord(
   }
 }
 
+/** A batch as an envelope of no segment, for `reEncode`. */
+export function plainEnvelope(batch: Batch): Buffer {
+  const envelope = Buffer.alloc(envelopeBytes(batch.payload.length))
+  encodeEnvelope(envelope, batch, { generation: 0, logIdentity: 0, durableEnd: 0, continues: false })
+  return envelope
+}
+
 /** An intact envelope again for another segment: same batch, other generation. */
 export function reEncode(envelope: Buffer, generation: number, identity: number, durableEnd: number): Buffer {
   const header = decodeEnvelopeHeader(envelope, 0)

@@ -59,6 +59,8 @@ export class TailCache {
       bytes += batch.payload.length
       if (found.length > 0 && bytes > maxBytes) break
       found.push(batch)
+      const slab = this.#slabs[index]
+      if (slab !== null && slab !== undefined) slab.isLent = true
     }
     return found
   }
