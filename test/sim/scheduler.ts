@@ -19,7 +19,7 @@ interface Ready {
   readonly run: () => void
 }
 
-const turnChoices = [1, 3, 12, 40]
+const turnChoices = [1, 2, 4, 16]
 
 export class Scheduler {
   readonly #random: SimRandom
@@ -97,8 +97,10 @@ export class StuckError extends Error {
   override readonly name = 'StuckError'
 }
 
-/** Microtask turns without any progress after which a run counts as waiting for a timer. */
-const idleTurnsMax = 300
+/** Microtask turns without a disk operation after which a run counts as waiting for a timer. */
+const idleTurnsMax = 200
+/** The same before it counts as stuck, when there is no timer: a long computation may take many turns. */
+const stuckTurnsMax = 20_000
 /** Timers run for one awaited promise before it counts as stuck: periodic timers never run out. */
 const timersMax = 10_000
 
@@ -121,9 +123,11 @@ export async function settle<T>(promise: Promise<T>, scheduler: Scheduler, clock
       continue
     }
     if (++idleTurns < idleTurnsMax) continue
-    idleTurns = 0
     if (scheduler.isStopped) throw new StuckError('the disk stopped')
-    if (++timers > timersMax || clock === undefined || !clock.runNext()) {
+    if (timers < timersMax && clock?.runNext() === true) {
+      timers++
+      idleTurns = 0
+    } else if (idleTurns > stuckTurnsMax) {
       throw new StuckError(`nothing left to run after ${timers} timers, yet an operation is pending`)
     }
   }

@@ -32,13 +32,15 @@ export interface StorageRun {
 
 export function storageConfig(random: SimRandom): StorageConfig {
   const faults = random.pick(['none', 'none', 'none', 'rare', 'sync', 'full'] as const)
+  // Most crash bugs need few operations, and a short life costs little; now and then a long one.
+  const isLong = random.chance(0.15)
   return {
-    logs: random.between(1, 5),
-    groups: random.between(1, 3),
+    logs: isLong ? random.between(1, 5) : random.between(1, 2),
+    groups: random.between(1, isLong ? 3 : 2),
     segmentBytes: random.pick([600, 2000, 6000, 20_000]),
     payloadBytesMax: random.pick([40, 300, 300, 1500]),
     durabilities: random.pick([['sync'], ['sync'], ['sync'], ['sync', 'os'], ['os']] as const),
-    steps: random.between(10, 50),
+    steps: isLong ? random.between(10, 60) : random.between(3, 16),
     faults,
     capacityBytes: faults === 'full' ? random.between(60_000, 200_000) : 2 ** 40,
   }
