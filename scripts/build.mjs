@@ -34,6 +34,9 @@ const { inkPlugin } = await import('./build-ink.mjs')
 await import('./tsx-hook.mjs')
 const { commands } = await import('../src/commands/table.ts')
 
+// See scripts/build-absent.cjs.
+const absent = ['typescript', 'pnpapi', 'semver', 'tinyglobby', 'minimatch', 'lilconfig', 'wsl-utils']
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 mkdirSync('build', { recursive: true })
@@ -74,8 +77,7 @@ async function bundle() {
     jsx: 'automatic',
     plugins: [inkPlugin],
     define: { 'process.env.NODE_ENV': '"production"', 'import.meta.url': '__filename' },
-    // Optional parts of our libraries that we never reach.
-    alias: { typescript: './scripts/build-empty.cjs', pnpapi: './scripts/build-empty.cjs' },
+    alias: Object.fromEntries(absent.map((name) => [name, './scripts/build-absent.cjs'])),
     logLevel: 'error',
   })
   const code = outputFiles[0].text

@@ -1,1 +1,0 @@
-// Stands in for optional libraries that are never reached.
