@@ -141,16 +141,17 @@ export function hostileStreams(): HostileBytes[] {
   })
   found.push({ name: 'TLS', bytes: Buffer.from('16030100c8010000c40303', 'hex') })
   found.push({ name: 'HTTP', bytes: Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n') })
-  // SASL init with a list whose array asks for 2^32-1 nulls, all in 32 bytes.
+  // A SASL init whose mechanism is an array of 2^32-1 nulls: a decoder that trusts the count (rhea 3.0.5) never comes back.
   found.push({
     name: '32 bytes before authentication',
     bytes: join(
       uint32(32),
-      [2, 1, 0, 0],
-      [0x00, 0x53, 0x41, 0xd0],
-      uint32(16),
-      uint32(1),
-      [0xf0, 0, 0, 0, 9, 0xff, 0xff, 0xff],
+      [2, 1, 0, 0], // doff, type SASL, channel
+      [0x00, 0x53, 0x41, 0xc0, 19, 1], // sasl-init, list8 of 1
+      [0xf0],
+      uint32(13), // array32
+      uint32(2 ** 32 - 1), // elements
+      Buffer.alloc(9, 0x40), // of null
     ),
   })
   return found
