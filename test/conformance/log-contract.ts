@@ -329,8 +329,9 @@ export function logContract(name: string, open: (t: TestContext) => Promise<Engi
           engine.openLog(logId(i % 500, `ns1/m${Math.floor(i / 500)}`), logConfig),
         ),
       )
-      await Promise.all(logs.map((log) => log.append(new BatchMaker().batches(2))))
-      await Promise.all(logs.map((log) => log.append(new BatchMaker(2, 200).batches(1))))
+      const makers = logs.map(() => new BatchMaker())
+      await Promise.all(logs.map((log, i) => log.append(makers[i]!.batches(2))))
+      await Promise.all(logs.map((log, i) => log.append(makers[i]!.batches(1))))
       for (const log of logs) assert.equal((await log.read(0, 1000)).length, 3)
     })
 
