@@ -14,8 +14,11 @@ import type { BufferPool } from './buffer-pool.ts'
 
 /** Bytes of a group at which it is handed over at once. A single larger publication makes a group of its own. */
 export const groupBytesMax = 1024 * 1024
-/** Bytes of a batch of several publications: what a reader with little credit gets as one piece. */
-export const batchBytesMax = 256 * 1024
+/**
+ * Bytes of a batch of several publications: what a reader with little credit gets as one piece. A little below a round number, so
+ * that with storage's envelope it does not just miss the block that number makes.
+ */
+export const batchBytesMax = 255 * 1024
 
 type Outcome = 'stored' | EhubError
 
