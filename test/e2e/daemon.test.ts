@@ -177,6 +177,34 @@ describe('a daemon in the foreground', () => {
     })
   }
 
+  test('SIGTERM while events come in: answered, exit 0, nothing acknowledged is missing', async (t) => {
+    const person = new Person(t)
+    const words = ['daemon', 'run', '--amqp-port', '0', '--tls', 'off', '--hub', 'orders:4']
+    const daemon = person.start(words)
+    const done = finished(daemon)
+    await says(daemon, 'stderr', /"message":"ready"/)
+    const sender = person.start(['send', 'orders', '--ack', 'each', '--json', '--batch', '10'])
+    sender.stdin?.on('error', () => undefined)
+    let acknowledged = 0
+    let stopAt = 500
+    sender.stdout?.on('data', (chunk: Buffer) => {
+      acknowledged += chunk.toString('latin1').split('\n').length - 1
+      if (acknowledged < stopAt) return
+      stopAt = Number.POSITIVE_INFINITY
+      daemon.kill('SIGTERM')
+    })
+    sender.stdin?.write(Array.from({ length: 200_000 }, (_, index) => `event ${index}\n`).join(''))
+    assert.equal((await done).code, 0)
+    sender.kill('SIGKILL')
+    await person.startDaemon(['--tls', 'off'])
+    const { partitions } = JSON.parse((await person.run(['describe', 'orders', '--json'])).stdout)
+    const stored = partitions.reduce(
+      (sum: number, { lastSequence }: { lastSequence: number }) => sum + lastSequence + 1,
+      0,
+    )
+    assert.ok(acknowledged >= 500 && stored >= acknowledged, `${stored} stored, ${acknowledged} acknowledged`)
+  })
+
   test('start --foreground is the same', async (t) => {
     const person = new Person(t)
     const daemon = person.start(['daemon', 'start', '--foreground', ...argv.slice(2)])
