@@ -233,7 +233,8 @@ export class Session implements LinkHost {
   writeDue(): void {
     if (this.#isEnded) return
     this.#settlement.write(this.#writeOutcome)
-    for (const link of this.#dueLinks) link.writeDue()
+    // A link may have been detached after it asked.
+    for (const link of this.#dueLinks) if (this.#links[link.handle] === link) link.writeDue()
     this.#dueLinks.clear()
     const { incomingWindow } = this.connection.context.limits
     if (this.#incomingWindow <= incomingWindow / 2) this.#writeFlow(-1, 0, 0, false)

@@ -17,6 +17,8 @@ interface Innards {
 export class StreamTransport implements Transport {
   readonly remoteAddress: string
   readonly #stream: Duplex
+  /** What a socket has written, the kernel has; a stream in memory may hand the very buffer to its reader. */
+  readonly #ownsWhatIsWritten: boolean
   #events: TransportEvents | null = null
   #error: Error | null = null
   readonly #onWritten = (): void => {
@@ -26,6 +28,7 @@ export class StreamTransport implements Transport {
   /** @param remoteAddress Given for streams that are no sockets. */
   constructor(stream: Duplex, remoteAddress: string) {
     this.#stream = stream
+    this.#ownsWhatIsWritten = !(stream instanceof Socket)
     this.remoteAddress = remoteAddress
     // From the first moment: an 'error' without a listener would end the process.
     stream.on('error', (error: Error) => {
@@ -53,7 +56,7 @@ export class StreamTransport implements Transport {
 
   write(bytes: Buffer): void {
     if (!this.#stream.writable) return
-    this.#stream.write(bytes, this.#onWritten)
+    this.#stream.write(this.#ownsWhatIsWritten ? Buffer.from(bytes) : bytes, this.#onWritten)
   }
 
   pause(): void {

@@ -42,11 +42,13 @@ export interface RawServerOptions {
   readonly log?: Log
   /** Partitions of the hub `orders`. */
   readonly partitionCount?: number
+  /** Puts something between server and broker. */
+  readonly wrap?: (broker: Broker) => Broker
 }
 
 /** With a hub `orders`. Time stands still until the test moves it. */
 export async function startRawServer(t: TestContext, options: RawServerOptions = {}): Promise<RawServer> {
-  const { limits = {}, tier = 'standard', log = quietLog, partitionCount = 2 } = options
+  const { limits = {}, tier = 'standard', log = quietLog, partitionCount = 2, wrap = (same) => same } = options
   const clock = new SimClock(Date.UTC(2024, 2, 1, 12))
   const engine = new MemoryEngine()
   const broker = await openBroker({
@@ -60,7 +62,7 @@ export async function startRawServer(t: TestContext, options: RawServerOptions =
   await broker.createHub(owner, { name: 'orders', partitionCount })
   const bugs: unknown[] = []
   const onBug = (error: unknown): void => void bugs.push(error)
-  const amqp = new AmqpServer({ broker, clock, random: fixedRandom, log, options: { limits, onBug } })
+  const amqp = new AmqpServer({ broker: wrap(broker), clock, random: fixedRandom, log, options: { limits, onBug } })
   t.after(async () => {
     const closing = amqp.close()
     clock.advance(10_000)
