@@ -9,9 +9,8 @@ import { defaultGroup } from '../wire/entity-names.ts'
 import { parsePositionSpec, type Position, positionOf } from '../wire/events/position.ts'
 import { isoTime } from '../wire/events/json-value.ts'
 import { confirm } from './confirm.ts'
-import type { HubTarget } from './hub-target.ts'
 import type { Output } from './output.ts'
-import { checkpointKeeper, choosePartitions } from './receive-command.ts'
+import { choosePartitions } from './receive-command.ts'
 
 export interface CheckpointFlags {
   readonly group: string
@@ -28,7 +27,8 @@ export interface CheckpointCommandOptions {
   readonly flags: CheckpointFlags
   readonly clock: Clock
   readonly output: Output
-  readonly target: HubTarget
+  readonly hub: string
+  readonly control: ControlClient
 }
 
 interface Scope {
@@ -47,10 +47,10 @@ interface Change {
 }
 
 /** @throws EhubError `hub-not-found`, `group-not-found`, `partition-not-found`, `usage`, `cancelled`. */
-export async function checkpointCommand({ flags, clock, output, target }: CheckpointCommandOptions): Promise<void> {
-  const control = checkpointKeeper(target)
+export async function checkpointCommand(options: CheckpointCommandOptions): Promise<void> {
+  const { flags, clock, output, control } = options
   const group = /^(\$?default)?$/i.test(flags.group) ? defaultGroup : flags.group
-  const scope = await readScope(control, target.hub, group, flags.partition)
+  const scope = await readScope(control, options.hub, group, flags.partition)
   if (flags.to === undefined && !flags.delete) {
     if (flags['dry-run']) throw new EhubError('usage', '--dry-run goes with --to or --delete')
     return show(scope, output, flags.json)

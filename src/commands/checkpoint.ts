@@ -1,8 +1,8 @@
 import { Args, Flags } from '@oclif/core'
-import { DataCommand, dataFlags } from '../cli/data-command.ts'
+import { BaseCommand } from '../cli/base-command.ts'
 import { confirmFlags } from '../cli/flags.ts'
 
-export default class CheckpointCommand extends DataCommand {
+export default class CheckpointCommand extends BaseCommand {
   static override summary = "Show a group's checkpoints, set them to a position, or delete them."
   static override examples = [
     '<%= config.bin %> checkpoint orders -g billing',
@@ -14,7 +14,6 @@ export default class CheckpointCommand extends DataCommand {
     hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }),
   }
   static override flags = {
-    'connection-string': dataFlags['connection-string'],
     group: Flags.string({ char: 'g', summary: 'Consumer group.', default: '$Default', helpValue: 'NAME' }),
     partition: Flags.string({ char: 'p', summary: 'Partitions, such as 0,2,4-7; all by default.', helpValue: 'LIST' }),
     to: Flags.string({
@@ -30,7 +29,6 @@ export default class CheckpointCommand extends DataCommand {
   async run(): Promise<void> {
     const { args, flags } = await this.parse(CheckpointCommand)
     const { checkpointCommand } = await import('../cli/checkpoint-command.ts')
-    const target = this.target(args.hub, { ...flags, transport: 'amqp' })
-    await checkpointCommand({ flags, clock: this.clock, output: this.output, target })
+    await checkpointCommand({ flags, clock: this.clock, output: this.output, hub: args.hub, control: this.control() })
   }
 }
