@@ -46,7 +46,7 @@ export const smallEngineOptions: EmbeddedEngineOptions = {
   journalFileBytes: 300_000,
   tailBytesMax: 2_000_000,
   tailBytesPerLogMax: 200_000,
-  openFilesMax: 32,
+  openFilesMax: 16,
   unsyncedBytesMax: 1_000_000,
   lowWaterBytes: 500_000,
   reserveBytes: 200_000,
