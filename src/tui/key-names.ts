@@ -46,5 +46,13 @@ export function keyNames(input: string, key: PressedKey): readonly string[] {
   return input
     .slice(0, pasteMax)
     .split('')
-    .filter((character) => character >= ' ' && character !== '\u007f')
+    .map((character) => typedNames.get(character) ?? character)
+    .filter((name) => name >= ' ')
 }
+
+// Fast typing and pasting bring keys that have names of their own inside a text.
+const typedNames: ReadonlyMap<string, string> = new Map([
+  ['\r', 'return'],
+  ['\n', 'return'],
+  ['\u007f', 'backspace'],
+])
