@@ -7,6 +7,7 @@
 import { createInterface } from 'node:readline'
 import rhea from 'rhea'
 import { eventBody, readEventBody } from '../event-body.ts'
+import { afterSequence } from './filter.mjs'
 
 const { port, hub, key, producers, reader, partitions, mode } = JSON.parse(process.argv[2])
 const batchFormat = 0x80013700
@@ -132,11 +133,10 @@ const batch = (bodies) => ({ body: rhea.message.data_sections(bodies.map((body) 
 function openReader(connection, partition) {
   const next = positions.get(partition)?.next ?? 0
   const id = readerNext++
-  const selector = `amqp.annotation.x-opt-sequence-number > '${next - 1}'`
   const link = connection.open_receiver({
     source: {
       address: `${hub}/ConsumerGroups/$Default/Partitions/${partition}`,
-      filter: next === 0 ? rhea.filter.selector("amqp.annotation.x-opt-offset > '-1'") : rhea.filter.selector(selector),
+      filter: afterSequence(next - 1),
     },
     credit_window: 200,
   })

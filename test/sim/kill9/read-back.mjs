@@ -3,6 +3,7 @@
 import { once } from 'node:events'
 import rhea from 'rhea'
 import { readEventBody } from '../event-body.ts'
+import { afterSequence } from './filter.mjs'
 
 export async function readBack({ port, key, hub, partitions, logName, checker }) {
   const container = rhea.create_container()
@@ -23,7 +24,7 @@ export async function readBack({ port, key, hub, partitions, logName, checker })
     const link = connection.open_receiver({
       source: {
         address: `${hub}/ConsumerGroups/$Default/Partitions/${partition}`,
-        filter: rhea.filter.selector("amqp.annotation.x-opt-offset > '-1'"),
+        filter: afterSequence(-1),
       },
       credit_window: 500,
     })
