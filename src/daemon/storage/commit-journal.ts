@@ -292,7 +292,9 @@ export class CommitJournal {
       await this.#roll(this.#position, false)
     } catch (error) {
       const reason = error instanceof AmbiguousJournal ? error.cause : error
-      failure = storageError('open another commit journal file after a failed sync', reason)
+      const { message } = storageError('open another commit journal file after a failed sync', reason)
+      // Never `disk-full`: whether the group is there is not known.
+      failure = new EhubError('storage-failed', message, { cause: reason })
       this.#offline = failure
       this.#parts.log.error('the commit journal is offline', { reason: failure.message })
     }

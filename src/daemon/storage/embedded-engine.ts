@@ -100,6 +100,9 @@ interface KnownLog {
   /** Where the log ends, as readers saw it; beyond `state.end` when a file failed. */
   end: Position
   log: SegmentedLog | null
+  /** It goes on in a new segment of which the journal has no row yet. */
+  isMoved: boolean
+  repairing: Promise<void>
 }
 
 /**
@@ -166,7 +169,7 @@ class EmbeddedEngine implements StorageEngine {
     this.#isDoubtful = recovered.journalDamage.length > 0 || (version?.journalGeneration ?? 0) > newest
     for (const [key, found] of recovered.states) {
       const state = this.#isDoubtful ? { ...found, isExact: false } : found
-      this.#known.set(key, { logNumber: this.#nextLogNumber++, state, end: state.end, log: null })
+      this.#known.set(key, makeKnown(this.#nextLogNumber++, state))
     }
     const { tailBytesMax, openFilesMax, poolFilesMax, poolBytesMax, lowWaterBytes, reserveBytes } = this.#options
     this.#slabs = new Slabs({ slabBytes: Math.min(1024 * 1024, tailBytesMax >> 2), bytesMax: tailBytesMax })
@@ -219,6 +222,8 @@ class EmbeddedEngine implements StorageEngine {
   async openLog(id: LogId, config: LogConfig): Promise<PartitionLog> {
     if (this.#isClosed) throw closed()
     if (config.durability === 'memory') return this.#memory.openLog(id, config)
+    // Whether the last group is there is not known: nothing may be numbered before a new start has found out.
+    if (this.#journal.offline !== null) throw this.#journal.offline
     const key = logKey(id)
     assert(
       !this.#opening.has(key) && (this.#known.get(key)?.log ?? null) === null,
@@ -237,6 +242,10 @@ class EmbeddedEngine implements StorageEngine {
   async #open(id: LogId, key: string, config: LogConfig): Promise<SegmentedLog> {
     const known = this.#known.get(key)
     if (known !== undefined) await this.#repair(known)
+    if (known?.isMoved === true) {
+      await this.#journal.commit(null, [stateRecord(known)])
+      known.isMoved = false
+    }
     const parts: LogOpeningParts = {
       disk: this.#disk,
       files: this.#files,
@@ -250,7 +259,7 @@ class EmbeddedEngine implements StorageEngine {
     const logNumber = known?.logNumber ?? this.#nextLogNumber++
     const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
     const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
-    this.#known.set(key, { logNumber, state: log.journalState().state, end: log.end, log })
+    this.#known.set(key, { ...makeKnown(logNumber, log.journalState().state), log })
     try {
       // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
       if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
@@ -430,26 +439,36 @@ class EmbeddedEngine implements StorageEngine {
     }
   }
 
-  /** Nothing to do unless more was acknowledged than is synced. @throws DiskError, EhubError */
-  async #repair(known: KnownLog, log: SegmentedLog | null = null): Promise<void> {
+  /** Nothing to do unless more was acknowledged than is synced. One at a time a log. @throws DiskError, EhubError */
+  #repair(known: KnownLog, log: SegmentedLog | null = null): Promise<void> {
+    known.repairing = known.repairing.catch(() => undefined).then(() => this.#repairOnce(known, log))
+    return known.repairing
+  }
+
+  /**
+   * Does not wait for the journal, which may be waiting for this. The next journal file says where the log went on; before
+   * the log is opened anew, a row of its own does.
+   */
+  async #repairOnce(known: KnownLog, log: SegmentedLog | null): Promise<void> {
     if (known.end.sequence <= known.state.end.sequence) return
     const { id } = known.state
     const generation = this.#host.nextGeneration()
     const rehome = new Rehome(known.state, { disk: this.#disk, now: this.#clock.now(), generation })
     try {
-      if (log === null || log.isSync)
+      if (log === null || log.isSync) {
         await journalEnvelopes(this.#disk, id, this.#journal.oldestNeeded, (envelope) => rehome.add(envelope))
-      else for (const batch of log.rescued(known.state.end.sequence)) await rehome.add(plainEnvelope(batch))
-      const state = { ...(await rehome.finish()), start: log?.start ?? known.state.start }
-      await this.#journal.commit(null, [stateRecord({ logNumber: known.logNumber, state })])
-      known.state = state
+      } else {
+        for (const batch of log.rescued(known.state.end.sequence)) await rehome.add(plainEnvelope(batch))
+      }
+      known.state = { ...(await rehome.finish()), start: log?.start ?? known.state.start }
       this.#log.warn('a log goes on in a new segment after its file failed', {
         log: logKey(id),
-        endSequence: state.end.sequence,
+        endSequence: known.state.end.sequence,
         acknowledgedEnd: known.end.sequence,
       })
       // What could not be rescued is gone; there is nothing to try again.
-      known.end = state.end
+      known.end = known.state.end
+      known.isMoved = true
     } finally {
       await rehome.close()
     }
@@ -498,6 +517,10 @@ class EmbeddedEngine implements StorageEngine {
     }
     await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
   }
+}
+
+function makeKnown(logNumber: number, state: LogState): KnownLog {
+  return { logNumber, state, end: state.end, log: null, isMoved: false, repairing: Promise.resolve() }
 }
 
 async function readVersion(disk: Disk): Promise<FolderVersion | null> {

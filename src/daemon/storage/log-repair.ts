@@ -206,12 +206,11 @@ export class LogRepair {
     }
     const bytes = Buffer.alloc(headerBytes)
     const present = decodeSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)))
-    // The name may be durable without the header, or another attempt at the same place have left its own.
-    if (present?.generation !== generation) {
-      const header = this.#headers.get(entry.segmentBase)
-      const rewritten = header?.generation === generation ? header : this.#derivedHeader(entry, baseSequence)
-      await file.write([encodeSegmentHeader(rewritten)], 0)
-    }
+    // The name may be durable without the header, or another attempt at the same place have left its own. An intact one is
+    // written again, too: after a failed sync the page cache shows what the disk never got.
+    const known = this.#headers.get(entry.segmentBase)
+    const other = known?.generation === generation ? known : this.#derivedHeader(entry, baseSequence)
+    await file.write([encodeSegmentHeader(present?.generation === generation ? present : other)], 0)
     return { file, generation, baseSequence, shift }
   }
 

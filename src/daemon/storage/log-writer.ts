@@ -47,6 +47,7 @@ export class LogWriter {
   #written: LogPlace
   #synced: LogPlace
   #syncing: Promise<EhubError | null> = Promise.resolve(null)
+  #syncFailure: EhubError | null = null
   #progress: (() => void)[] = []
 
   constructor(place: LogPlace, parts: LogWriterParts) {
@@ -216,6 +217,8 @@ export class LogWriter {
   }
 
   async #syncFiles(): Promise<EhubError | null> {
+    // After one failed, another would seem to succeed.
+    if (this.#syncFailure !== null) return this.#syncFailure
     const upTo = this.#written
     let failed: Segment | null = null
     try {
@@ -226,8 +229,21 @@ export class LogWriter {
       return null
     } catch (error) {
       const failure = storageError('sync a segment', error)
-      if (failed !== null) this.#parts.onSyncFailed(failed, failure)
+      if (failed !== null) {
+        this.#syncFailure = failure
+        this.#syncedBefore(failed)
+        this.#parts.onSyncFailed(failed, failure)
+      }
       return failure
     }
+  }
+
+  /** Segments are synced in order: those before the one that failed are. */
+  #syncedBefore(failed: Segment): void {
+    const { segments } = this.#parts.files
+    const before = segments[segments.indexOf(failed) - 1]
+    if (before === undefined || failed.header === null || failed.baseSequence <= this.#synced.end.sequence) return
+    const { baseSequence: sequence, baseOffset: offset, previousTimeMs: timeMs } = failed.header
+    this.#synced = { segment: before, position: before.nextPosition, end: { sequence, offset }, timeMs }
   }
 }
