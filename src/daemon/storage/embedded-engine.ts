@@ -78,7 +78,8 @@ const defaults = {
   // Leaves room for sockets under `ulimit -n 1024`.
   openFilesMax: 384,
   syncIntervalMs: 100,
-  unsyncedBytesMax: 64 * 1024 * 1024,
+  // Less than the tail holds, so that after a failed sync what was acknowledged is still in memory.
+  unsyncedBytesMax: 32 * 1024 * 1024,
   poolFilesMax: 8,
   poolBytesMax: 512 * 1024 * 1024,
   lowWaterBytes: null,

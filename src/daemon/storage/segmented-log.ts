@@ -354,7 +354,8 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     this.#endPlace = { segment: append.segment, position: (last?.position ?? 0) + (last?.envelope.length ?? 0) }
     this.#lastTimeMs = append.timeMs
     this.#inFlight -= 1
-    this.#tail.shrink(this.#writer.written.end.sequence)
+    // Under `os` what is not synced stays as long as there is memory: a failed sync then loses nothing acknowledged.
+    this.#tail.shrink((this.isSync ? this.#writer.written : this.#writer.synced).end.sequence)
     this.gate.open(append.end.sequence)
     append.resolve()
     this.#tellIdle()
@@ -442,8 +443,12 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
 
   #onSyncFailed(segment: Segment, error: EhubError): void {
     segment.isEnded = true
-    this.#giveUp(this.#writer.takePending())
-    this.#fail(new EhubError('storage-failed', error.message, { cause: error }), true)
+    const failure = new EhubError('storage-failed', error.message, { cause: error })
+    const pending = this.#writer.takePending()
+    this.#fail(failure, true)
+    // Under `sync` they are acknowledged, and the journal has them.
+    if (this.isSync) this.#giveUp(pending)
+    else this.#refuse(pending, failure)
   }
 
   // ------------------------------------------------------------ the journal and the slabs ask
