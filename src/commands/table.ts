@@ -19,11 +19,13 @@ export const commands = {
   'delete-group': () => import('./delete-group.ts'),
   'delete-hub': () => import('./delete-hub.ts'),
   describe: () => import('./describe.ts'),
+  doctor: () => import('./doctor.ts'),
   lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),
   'list-receivers': () => import('./list-receivers.ts'),
   top: () => import('./top.ts'),
+  verify: () => import('./verify.ts'),
   receive: () => import('./receive.ts'),
   send: () => import('./send.ts'),
 } as const satisfies CommandTable

@@ -12,6 +12,7 @@ import { openBroker } from './broker/broker.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
 import { certificates } from './certificates.ts'
 import type { DaemonConfig } from './config.ts'
+import { diagnose } from './diagnose.ts'
 import { prepareRendezvous, publishRecord, type Rendezvous, withdrawRecord } from './discovery.ts'
 import { type History, historyKey, LagHistory } from './observe/lag-history.ts'
 import { LagSampler } from './observe/lag-sampler.ts'
@@ -111,7 +112,25 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     warnings: network.warnings,
   })
   const control = new ControlServer({
-    handlers: controlHandlers(broker, owner, { status, shutdown: parts.onShutdown }, lag),
+    handlers: controlHandlers(
+      broker,
+      owner,
+      {
+        status,
+        shutdown: parts.onShutdown,
+        diagnose: async () =>
+          diagnose({
+            broker,
+            caller: owner,
+            status: status(),
+            engine: engine.status(),
+            space: config.dataFolder === null ? null : await new NodeDisk(config.dataFolder).space(),
+            certificate: tls?.certificate ?? null,
+            nowMs: clock.now(),
+          }),
+      },
+      lag,
+    ),
     log: log.with({ part: 'control' }),
     onBug: parts.onBug,
   })

@@ -4,7 +4,7 @@
 // Concurrency: one event loop; every method may be called at any time. What returns synchronously has no effect on disk.
 
 import type { EhubError } from '../../base/error.ts'
-import type { Batch, Durability } from '../storage/storage-engine.ts'
+import type { Batch, Durability, LogStatistics } from '../storage/storage-engine.ts'
 
 export type Right = 'send' | 'listen' | 'manage'
 
@@ -232,6 +232,25 @@ export interface CreateHub {
   readonly ifNotExists?: boolean
 }
 
+/** What does not hold in a stretch of a partition, `toSequence` exclusive. */
+export interface VerifyProblem {
+  readonly kind: 'damage' | 'gap' | 'order' | 'time' | 'count'
+  readonly fromSequence: number
+  readonly toSequence: number
+  readonly detail: string
+}
+
+export interface VerifyStep {
+  readonly events: number
+  /** Payload bytes looked at. */
+  readonly bytes: number
+  readonly problems: readonly VerifyProblem[]
+  /** Where the next step goes on. */
+  readonly next: { readonly sequence: number; readonly offset: number; readonly timeMs: number }
+  /** The end at this moment; done when `next.sequence` has reached it. */
+  readonly endSequence: number
+}
+
 export interface Broker {
   // Ways in. `namespace`: '' or anything local means the default namespace.
   anonymousCaller(namespace: string): TokenCaller
@@ -271,6 +290,11 @@ export interface Broker {
 
   /** Enqueued time of the event at `sequence`, or of the first one after it; null when there is none yet. */
   enqueuedTimeOf(caller: Caller, hub: string, partition: number, sequence: number): Promise<number | null>
+
+  /** One step of a check of everything stored; `from` is the `next` of the step before, null for the first. */
+  verifyPartition(caller: Caller, hub: string, partition: number, from: VerifyStep['next'] | null): Promise<VerifyStep>
+  /** Ranges of sequences that are known to be damaged, `to` exclusive. */
+  damageOf(caller: Caller, hub: string, partition: number): LogStatistics['damaged']
 
   /** No new publishers or receivers; waits for what is in flight; detaches everybody with `shutting-down`. */
   drain(): Promise<void>

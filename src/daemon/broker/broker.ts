@@ -8,7 +8,7 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { PayloadReader } from '../../wire/amqp/batch-payload.ts'
 import { entityKey } from '../../wire/entity-names.ts'
-import type { Durability, StorageEngine } from '../storage/storage-engine.ts'
+import type { Durability, LogStatistics, StorageEngine } from '../storage/storage-engine.ts'
 import type * as api from './broker-api.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checkRight, ownerCaller, plainCaller } from './callers.ts'
@@ -29,8 +29,11 @@ import { StateJournal } from './state-journal.ts'
 import { type TierLimits, tiers } from './tiers.ts'
 import { SasCaller } from './tokens.ts'
 import { Turns } from './turns.ts'
+import { verifyStep } from './verify.ts'
 
 const mib = 1024 * 1024
+/** Payload looked at in one step of a check: some tens of milliseconds. */
+const verifyStepBytes = 16 * mib
 
 export interface BrokerOptions {
   /** Name of the default namespace, made at the first start; `local`. */
@@ -283,6 +286,23 @@ class EventBroker implements api.Broker {
       const batches = log.readCached(from, 1) ?? (await log.read(from, 1))
       return batches.at(0)?.enqueuedTimeMs ?? null
     })
+  }
+
+  async verifyPartition(
+    caller: api.Caller,
+    hub: string,
+    partition: number,
+    from: api.VerifyStep['next'] | null,
+  ): Promise<api.VerifyStep> {
+    checkRight(caller, 'manage', managementPath(hub))
+    const { log } = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
+    return verifyStep(log, from, verifyStepBytes)
+  }
+
+  damageOf(caller: api.Caller, hub: string, partition: number): LogStatistics['damaged'] {
+    checkRight(caller, 'manage', managementPath(hub))
+    const open = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
+    return open.log.statistics().damaged
   }
 
   drain(): Promise<void> {

@@ -96,6 +96,28 @@ export interface LagSample {
   readonly lag: number
 }
 
+export interface VerifyReply {
+  readonly events: number
+  readonly bytes: number
+  readonly problems: readonly {
+    readonly kind: string
+    readonly fromSequence: number
+    /** Exclusive. */
+    readonly toSequence: number
+    readonly detail: string
+  }[]
+  readonly next: { readonly sequence: number; readonly offset: number; readonly timeMs: number }
+  readonly endSequence: number
+}
+
+/** One thing looked at, and what to do when it is not well. */
+export interface FindingReply {
+  readonly check: string
+  readonly level: 'ok' | 'warning' | 'error'
+  readonly detail: string
+  readonly fix: string | null
+}
+
 /** As `StartPosition` of the broker, in JSON. */
 export type PositionRequest =
   | { readonly kind: 'beginning' }
@@ -167,6 +189,19 @@ export interface ControlOperations {
     request: { readonly hub: string; readonly group: string; readonly partition: number; readonly fromMs: number }
     reply: { readonly samples: readonly LagSample[] }
   }
+  /** One step of a check of everything stored in a partition; give back `next` of the step before. */
+  verifyPartition: {
+    request: {
+      readonly hub: string
+      readonly partition: number
+      readonly sequence?: number
+      readonly offset?: number
+      readonly timeMs?: number
+    }
+    reply: VerifyReply
+  }
+  /** The daemon looks at itself. */
+  diagnose: { request: Record<never, never>; reply: { readonly findings: readonly FindingReply[] } }
   resolvePosition: {
     request: { readonly hub: string; readonly partition: number; readonly position: PositionRequest }
     reply: { readonly sequence: number }
@@ -200,6 +235,8 @@ export const routes = {
   clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   lag: { method: 'GET', path: '/lag' },
   lagHistory: { method: 'GET', path: '/hubs/:hub/groups/:group/partitions/:partition/lag' },
+  verifyPartition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/verify' },
+  diagnose: { method: 'GET', path: '/diagnosis' },
   resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
 } as const satisfies Record<ControlOperation, Route>
 
@@ -244,6 +281,14 @@ export const requestFields = {
   clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer' },
   lag: { hub: 'text?', group: 'text?', isFresh: 'boolean?' },
   lagHistory: { hub: 'text', group: 'text', partition: 'integer', fromMs: 'integer' },
+  verifyPartition: {
+    hub: 'text',
+    partition: 'integer',
+    sequence: 'integer?',
+    offset: 'integer?',
+    timeMs: 'integer?',
+  },
+  diagnose: {},
   resolvePosition: { hub: 'text', partition: 'integer', position: 'position' },
 } as const satisfies {
   readonly [O in ControlOperation]: { readonly [K in keyof Required<ControlRequest<O>>]: FieldKind }

@@ -7,6 +7,7 @@ import type {
   ControlReply,
   ControlRequest,
   HubDetailsReply,
+  FindingReply,
   HubReply,
   LagSample,
   PartitionReply,
@@ -20,6 +21,8 @@ import type { Durability } from '../../storage/storage-engine.ts'
 /** What the daemon as a whole knows and does; the broker knows nothing of processes. */
 export interface DaemonFacts {
   status(): StatusReply
+  /** Looks at what is around the broker: disk, ports, certificates, clock, damage, reader slots. */
+  diagnose(): Promise<readonly FindingReply[]>
   /** Begins the end, after this call has returned. `graceMs`: how long to wait for what is in flight; null: the default. */
   shutdown(graceMs: number | null): void
 }
@@ -111,6 +114,14 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
     lagHistory: async ({ hub, group, partition, fromMs }) => ({
       samples: await lag.history(broker.describeHub(caller, hub).name, group, partition, fromMs),
     }),
+    verifyPartition: ({ hub, partition, sequence, offset, timeMs }) =>
+      broker.verifyPartition(
+        caller,
+        hub,
+        partition,
+        sequence === undefined ? null : { sequence, offset: offset ?? 0, timeMs: timeMs ?? 0 },
+      ),
+    diagnose: async () => ({ findings: await daemon.diagnose() }),
     resolvePosition: async ({ hub, partition, position }) => ({
       sequence: await broker.resolvePosition(caller, hub, partition, position),
     }),

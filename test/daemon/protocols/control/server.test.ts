@@ -25,6 +25,7 @@ async function serve(t: TestContext) {
         throw new EhubError('server-busy', 'later', { retryAfterMs: 250 })
       },
       shutdown: (graceMs) => void calls.push(['shutdown', graceMs]),
+      diagnose: async () => [],
     },
     fakeLag(calls),
   )

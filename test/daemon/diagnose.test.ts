@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test, type TestContext } from 'node:test'
+import { diagnose, type Patient } from '../../src/daemon/diagnose.ts'
+import { openTestBroker, publishStored, receiving, single, type TestBroker } from './broker/builders.ts'
+
+async function patient(t: TestContext): Promise<Patient & Pick<TestBroker, 'broker' | 'owner'>> {
+  const opened = await openTestBroker(t)
+  return {
+    ...opened,
+    caller: opened.owner,
+    status: { warnings: [] } as unknown as Patient['status'],
+    engine: { kind: 'memory', openLogs: 4, refusing: null },
+    space: { freeBytes: 50e9, totalBytes: 100e9 },
+    certificate: null,
+    nowMs: opened.clock.now(),
+  }
+}
+
+/** The findings that are not well, as `check: level`. */
+const unwell = (sick: Patient) =>
+  diagnose(sick)
+    .filter(({ level }) => level !== 'ok')
+    .map(({ check, level }) => `${check}: ${level}`)
+
+test('a healthy daemon is well in everything that was looked at', async (t) => {
+  const findings = diagnose(await patient(t))
+  assert.deepEqual(
+    findings.map(({ check }) => check),
+    ['ports', 'tls', 'disk', 'storage', 'damage', 'clock', 'readers', 'checkpoints'],
+  )
+  assert.ok(findings.every(({ level, fix }) => level === 'ok' && fix === null))
+})
+
+test('each ill has its finding with a way out', async (t) => {
+  const well = await patient(t)
+  assert.deepEqual(unwell({ ...well, status: { ...well.status, warnings: ['port 5671 is taken'] } }), [
+    'ports: warning',
+  ])
+  assert.deepEqual(unwell({ ...well, space: { freeBytes: 1e9, totalBytes: 100e9 } }), ['disk: warning'])
+  assert.deepEqual(unwell({ ...well, engine: { ...well.engine, refusing: 'the disk is full' } }), ['storage: error'])
+  const damaged = { ...well, broker: { ...bound(well), damageOf: () => [{ from: 3, to: 9, detail: 'bad checksum' }] } }
+  const found = diagnose(damaged).filter(({ check }) => check === 'damage')
+  assert.equal(found.length, 4, 'one for each partition')
+  assert.match(found[0]?.detail ?? '', /hub "orders" partition 0: events 3 to 8 cannot be read \(bad checksum\)/)
+  assert.match(found[0]?.fix ?? '', /--from seq:9/)
+})
+
+test('a clock behind what is stored is told', async (t) => {
+  const well = await patient(t)
+  await publishStored(well, single('x'))
+  assert.deepEqual(unwell({ ...well, nowMs: well.nowMs - 60_000 }), ['clock: warning'])
+})
+
+test('five readers leave no slot, an exclusive one needs none', async (t) => {
+  const well = await patient(t)
+  for (let n = 0; n < 5; n++) well.broker.openReceiver(well.owner, receiving())
+  assert.deepEqual(unwell(well), ['readers: warning'])
+  well.broker.openReceiver(well.owner, receiving({ ownerLevel: 1 }))
+  assert.deepEqual(unwell(well), [])
+})
+
+test('a checkpoint beyond the end or before what is left is told', async (t) => {
+  const well = await patient(t)
+  const checkpoint = {
+    hub: 'orders',
+    group: '$Default',
+    partition: 0,
+    offset: 0,
+    enqueuedTimeMs: null,
+    owner: null,
+    updatedAtMs: 0,
+    etag: '1',
+  }
+  const withCheckpoint = (sequence: number) => ({
+    ...well,
+    broker: { ...bound(well), checkpoints: () => [{ ...checkpoint, sequence }] },
+  })
+  await publishStored(well, single('x'))
+  assert.deepEqual(unwell(withCheckpoint(0)), [])
+  assert.deepEqual(unwell(withCheckpoint(40)), ['checkpoints: error'])
+})
+
+/** A broker whose methods can be replaced one by one. */
+function bound({ broker }: Pick<TestBroker, 'broker'>): TestBroker['broker'] {
+  return new Proxy({} as TestBroker['broker'], {
+    ownKeys: () => Object.getOwnPropertyNames(Object.getPrototypeOf(broker)).filter((name) => name !== 'constructor'),
+    getOwnPropertyDescriptor: (_, name) => ({
+      enumerable: true,
+      configurable: true,
+      value: Reflect.get(broker, name).bind(broker),
+    }),
+    get: (_, name) => Reflect.get(broker, name).bind(broker),
+  })
+}
