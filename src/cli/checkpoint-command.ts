@@ -5,12 +5,11 @@ import type { Clock } from '../base/clock.ts'
 import { EhubError } from '../base/error.ts'
 import type { ControlClient } from '../client/control-client.ts'
 import type { CheckpointReply, HubDetailsReply, PartitionReply, PositionRequest } from '../wire/control/contract.ts'
-import { defaultGroup } from '../wire/entity-names.ts'
 import { parsePositionSpec, type Position, positionOf } from '../wire/events/position.ts'
 import { isoTime } from '../wire/events/json-value.ts'
 import { confirm } from './confirm.ts'
 import type { Output } from './output.ts'
-import { choosePartitions } from './receive-command.ts'
+import { choosePartitions, groupOf } from './receive-command.ts'
 
 export interface CheckpointFlags {
   readonly group: string
@@ -49,7 +48,7 @@ interface Change {
 /** @throws EhubError `hub-not-found`, `group-not-found`, `partition-not-found`, `usage`, `cancelled`. */
 export async function checkpointCommand(options: CheckpointCommandOptions): Promise<void> {
   const { flags, clock, output, control } = options
-  const group = /^(\$?default)?$/i.test(flags.group) ? defaultGroup : flags.group
+  const group = groupOf(flags.group)
   const scope = await readScope(control, options.hub, group, flags.partition)
   if (flags.to === undefined && !flags.delete) {
     if (flags['dry-run']) throw new EhubError('usage', '--dry-run goes with --to or --delete')

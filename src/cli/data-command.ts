@@ -51,7 +51,7 @@ export abstract class DataCommand extends BaseCommand {
   }
 
   /** A client of the target's hub; loads what it needs only now. */
-  protected async hubClient(target: HubTarget) {
+  protected async hubClient(target: HubTarget, timeoutMs: number | null = this.timeoutMs) {
     const { HubClient } = await import('../client/hub-client.ts')
     return new HubClient({
       clock: this.clock,
@@ -59,16 +59,14 @@ export abstract class DataCommand extends BaseCommand {
       hub: target.hub,
       findEndpoint: target.findEndpoint,
       version: this.config.version,
-      connectTimeoutMs: Math.min(connectTimeoutMs, this.timeoutMs ?? connectTimeoutMs),
-      operationTimeoutMs: this.timeoutMs ?? operationTimeoutMs,
+      connectTimeoutMs: Math.min(connectTimeoutMs, timeoutMs ?? connectTimeoutMs),
+      operationTimeoutMs: timeoutMs ?? operationTimeoutMs,
       trace: (line) => this.output.detail(line),
     })
   }
 
-  /** From the first failure after a success to giving up. */
-  protected get retryDeadlineMs(): number {
-    return this.timeoutMs ?? operationTimeoutMs
-  }
+  /** From the first failure after a success to giving up, unless `--timeout` says otherwise. */
+  protected readonly retryDeadlineMs = operationTimeoutMs
 
   /** Signals are ours from now on; the process stays until `finished`. */
   protected begin(): Interrupts {

@@ -62,7 +62,7 @@ function connectionStringOf({ connectionString, isLocalAsked, env, warn }: Targe
   }
   if (isLocalAsked) return null
   for (const name of environmentNames) {
-    const value = env[name] ?? ''
+    const value = (env[name] ?? '').trim()
     if (value !== '') return value
   }
   return null

@@ -1,5 +1,6 @@
 // Ctrl-C and SIGTERM of a command that runs long: the first asks it to finish in order, a second Ctrl-C ends it at once.
 
+import { EhubError } from '../base/error.ts'
 import { exitCodes } from './exit-codes.ts'
 
 export type InterruptSignal = 'SIGINT' | 'SIGTERM'
@@ -28,6 +29,21 @@ export class Interrupts {
   /** What a command that was interrupted before it was done exits with. */
   get exitCode(): number {
     return this.#first === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted
+  }
+
+  /** As `promise`, but ends at once with the first signal. @throws EhubError `interrupted`. */
+  async during<T>(promise: Promise<T>): Promise<T> {
+    let stop: () => void = () => undefined
+    const interrupted = new Promise<never>((_, reject) => {
+      stop = () => reject(new EhubError('interrupted', 'interrupted before anything was done'))
+      this.signal.addEventListener('abort', stop, { once: true })
+      if (this.signal.aborted) stop()
+    })
+    try {
+      return await Promise.race([promise, interrupted])
+    } finally {
+      this.signal.removeEventListener('abort', stop)
+    }
   }
 
   dispose(): void {

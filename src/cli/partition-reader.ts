@@ -1,6 +1,7 @@
 // Reads one partition: keeps a link open, as much credit as the consumer allows, and the place to go on from when the link
 // is lost. Every event from the first wanted to the last wanted is handed over once and in order.
 
+import type { Clock } from '../base/clock.ts'
 import type { EhubError } from '../base/error.ts'
 import type { ReceiverLink } from '../client/amqp-client.ts'
 import type { HubClient } from '../client/hub-client.ts'
@@ -9,6 +10,7 @@ import { EventReader } from '../wire/events/event.ts'
 import { offsetNumber, type PartitionPlan, selectorAfter, type StopBound } from './receive-plan.ts'
 
 export interface PartitionReaderOptions {
+  readonly clock: Clock
   readonly client: HubClient
   readonly plan: PartitionPlan
   readonly group: string
@@ -32,6 +34,8 @@ export interface PartitionReaderOptions {
 const prefetchMin = 300
 const prefetchMax = 4000
 const prefetchBytes = 512 * 1024
+// A link that held so long was a success, also where no event came: the next loss begins a new chain of attempts.
+const settledLinkMs = 10_000
 
 export class PartitionReader {
   readonly partition: string
@@ -112,9 +116,12 @@ export class PartitionReader {
       })
       if (this.#isClosed) return link.close()
       this.#link = link
+      const { clock, retry } = this.#options
+      const openedAtMs = clock.monotonicMs()
       link.onDetached((error) => {
         if (this.#link !== link) return
         this.#link = null
+        if (clock.monotonicMs() - openedAtMs > settledLinkMs) retry.succeeded()
         this.#reattach(error)
       })
     } finally {

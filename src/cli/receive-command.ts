@@ -7,7 +7,7 @@ import type { Random } from '../base/random.ts'
 import type { ControlClient } from '../client/control-client.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { RetryPolicy } from '../client/retry.ts'
-import { defaultGroup } from '../wire/entity-names.ts'
+import { checkEntityName, defaultGroup } from '../wire/entity-names.ts'
 import { unescape } from '../wire/events/event-format.ts'
 import type { BodyMode } from '../wire/events/event-json.ts'
 import {
@@ -29,6 +29,7 @@ import { Progress } from './progress.ts'
 import { type ReceiveEnd, ReceiveLoop, type ReceiveOrder } from './receive-loop.ts'
 import { makeRenderer, type OutputKind } from './receive-output.ts'
 import { type PartitionPlan, planPartition } from './receive-plan.ts'
+import { RetryNotice } from './retry-notice.ts'
 import { StdoutWriter } from './stdout-writer.ts'
 
 export interface ReceiveFlags {
@@ -83,9 +84,10 @@ const everywhere = (position: Position): PositionSpec => ({ byPartition: new Map
 /** @throws EhubError; sets the process's exit code when it was interrupted before it was done. */
 export async function receiveCommand(options: ReceiveCommandOptions): Promise<void> {
   const { flags, clock, random, output, interrupts, target } = options
+  const startedAt = clock.monotonicMs()
   checkFlags(flags)
   const wanted = wantedOf(flags, clock.now())
-  const group = /^(\$?default)?$/i.test(flags.group) ? defaultGroup : flags.group
+  const group = groupOf(flags.group)
   const kind = flags.json ? 'jsonl' : (flags.output ?? (output.isTerminal ? 'text' : 'raw'))
   const render = makeRenderer({
     kind,
@@ -99,10 +101,10 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
   const checkpoints = control === null ? new Map<number, number>() : await readCheckpoints(control, target.hub, group)
   const client = await options.connect(target)
   const stdout = new StdoutWriter(process.stdout)
-  const startedAt = clock.monotonicMs()
+  const notice = new RetryNotice(clock, output)
   let progress: Progress | null = null
   try {
-    const plans = await planAll(client, wanted, checkpoints, flags.partition)
+    const plans = await interrupts.during(planAll(client, wanted, checkpoints, flags.partition))
     const loop = new ReceiveLoop({
       clock,
       client,
@@ -124,7 +126,7 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
             }),
       countMax: flags.count ?? null,
       idleMs: flags.idle === undefined ? null : parseDuration(flags.idle),
-      timeoutMs: options.timeoutMs,
+      timeoutMs: options.timeoutMs === null ? null : Math.max(0, options.timeoutMs - (clock.monotonicMs() - startedAt)),
       endsAtMs: endsAtMs(wanted),
       signal: interrupts.signal,
       reader: {
@@ -133,7 +135,7 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
         name: 'ehub',
         prefetch: flags.prefetch ?? null,
         countMax: flags.count ?? null,
-        onRetry: (error) => output.detail(`trying again after: ${error.message}`),
+        onRetry: (error) => notice.tell(error),
       },
       makeRetry: () => new RetryPolicy({ clock, random, deadlineMs: options.retryDeadlineMs }),
     })
@@ -201,6 +203,13 @@ function wantedOf(flags: ReceiveFlags, nowMs: number): Wanted {
 
 function needsCheckpoints(flags: ReceiveFlags, { from, to }: Wanted): boolean {
   return flags.checkpoint || specHas(from, 'checkpoint') || (to !== null && specHas(to, 'checkpoint'))
+}
+
+/** `default`, `$default` and the empty name all mean the default group. @throws EhubError `argument-error`. */
+export function groupOf(name: string): string {
+  if (/^(\$?default)?$/i.test(name)) return defaultGroup
+  checkEntityName('group', name)
+  return name
 }
 
 /** @throws EhubError `not-supported`: only a local daemon keeps checkpoints itself. */

@@ -35,7 +35,7 @@ export interface ReceiveLoopOptions {
   readonly signal: AbortSignal
   readonly reader: Omit<
     PartitionReaderOptions,
-    'plan' | 'client' | 'onEvent' | 'onReadEnd' | 'onDone' | 'onFailed' | 'retry'
+    'clock' | 'plan' | 'client' | 'onEvent' | 'onReadEnd' | 'onDone' | 'onFailed' | 'retry'
   >
   readonly makeRetry: () => PartitionReaderOptions['retry']
 }
@@ -114,9 +114,10 @@ export class ReceiveLoop {
   }
 
   async #open(plan: PartitionPlan): Promise<void> {
-    const { reader: shared, client, makeRetry } = this.#options
+    const { reader: shared, clock, client, makeRetry } = this.#options
     const reader = new PartitionReader({
       ...shared,
+      clock,
       client,
       plan,
       retry: makeRetry(),

@@ -1,6 +1,6 @@
 // `ehub send`: from flags to a run, and from its end to a summary and an exit code.
 
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
 import { EhubError } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
@@ -17,7 +17,8 @@ import type { Output } from './output.ts'
 import { Progress } from './progress.ts'
 import type { InputFormat, SendSource } from './send-input.ts'
 import { totalBytesOf } from './send-input.ts'
-import { SendPipeline } from './send-pipeline.ts'
+import { RetryNotice } from './retry-notice.ts'
+import { SendPipeline, type SendPipelineOptions } from './send-pipeline.ts'
 import { type AckMode, ackLines, RejectList, tellSummary } from './send-report.ts'
 import type { EventDefaults } from './send-records.ts'
 import { SendRun } from './send-run.ts'
@@ -61,6 +62,7 @@ export interface SendCommandOptions {
 
 // Half the service's limit: large enough for throughput, small enough that several are on their way at once.
 const batchBytesDefault = 512 * 1024
+const patienceMs = 1000
 const teePendingBytesMax = 1024 * 1024
 
 /** @throws EhubError; sets the process's exit code when it was interrupted. */
@@ -75,6 +77,8 @@ export async function sendCommand(options: SendCommandOptions): Promise<void> {
   const client = target === null ? null : await options.connect(target)
   const stdout = new StdoutWriter(process.stdout)
   const rejects = new RejectList(output)
+  const notice = new RetryNotice(clock, output)
+  const patience = new Patience(clock, output)
   const startedAt = clock.monotonicMs()
   const run = new SendRun({
     clock,
@@ -99,13 +103,13 @@ export async function sendCommand(options: SendCommandOptions): Promise<void> {
   })
   try {
     const needsPartitions = client !== null && (flags.input === 'jsonl' || flags['key-delimiter'] !== undefined)
-    const pipeline = await SendPipeline.open({
+    const pipelineOptions: SendPipelineOptions = {
       clock,
       random: options.random,
       openSender: client === null ? openNowhere : (partition) => client.openSender(partition),
       partition: flags.partition ?? null,
       key: flags.key ?? null,
-      partitionIds: needsPartitions ? await client.partitionIds() : null,
+      partitionIds: needsPartitions ? await interrupts.during(client.partitionIds()) : null,
       limits: batch,
       lingerMs: parseDuration(flags.linger),
       deadlineMs: options.retryDeadlineMs,
@@ -115,16 +119,19 @@ export async function sendCommand(options: SendCommandOptions): Promise<void> {
         if (flags.ack === 'each') stdout.write(ackLines(accepted, flags.json))
       },
       onRefused: (refused, error) => run.refused(refused, error),
-      onRetry: (error) => output.detail(`trying again after: ${error.message}`),
-    })
+      onRetry: (error) => notice.tell(error),
+    }
+    const pipeline = await interrupts.during(SendPipeline.open(pipelineOptions))
     if (sources.some(({ kind }) => kind === 'stdin') && process.stdin.isTTY) {
       output.note('reading events from the terminal, one a line; Ctrl-D ends')
     }
+    interrupts.signal.addEventListener('abort', () => patience.start(), { once: true })
     await run.run(pipeline)
     pipeline.close()
     await stdout.drained()
   } finally {
     progress.stop()
+    patience.stop()
     stdout.dispose()
     await client?.close()
   }
@@ -206,6 +213,28 @@ function batchLimits(batch: string | undefined): { readonly batchBytes: number; 
 async function copyTo(stdout: StdoutWriter, chunk: Buffer): Promise<void> {
   stdout.write(chunk)
   await stdout.drained(teePendingBytesMax)
+}
+
+/** After Ctrl-C, when what was read takes its time to be acknowledged. */
+class Patience {
+  readonly #clock: Clock
+  readonly #output: Output
+  #timer: Timer | null = null
+
+  constructor(clock: Clock, output: Output) {
+    this.#clock = clock
+    this.#output = output
+  }
+
+  start(): void {
+    this.#timer = this.#clock.schedule(patienceMs, () => {
+      this.#output.note('sending what was read; Ctrl-C again ends at once')
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+  }
 }
 
 /** For `--dry-run`: takes everything. */

@@ -268,7 +268,9 @@ export class AmqpClient {
       try {
         this.#tap.push(chunk)
       } catch (error) {
-        this.#lose(faultOf(error))
+        // What the peer sent wrong ends the connection; anything else is a bug and ends the program.
+        if (!(error instanceof EhubError)) throw error
+        this.#lose(error)
         this.#shim.destroy()
       }
     })

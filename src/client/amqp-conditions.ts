@@ -19,7 +19,7 @@ const codes: Readonly<Record<string, EhubErrorCode>> = {
   'amqp:link:transfer-limit-exceeded': 'server-busy',
   'com.microsoft:server-busy': 'server-busy',
   'com.microsoft:timeout': 'timeout',
-  'com.microsoft:operation-cancelled': 'server-busy',
+  'com.microsoft:operation-cancelled': 'cancelled',
   'com.microsoft:argument-error': 'argument-error',
   'com.microsoft:argument-out-of-range': 'argument-out-of-range',
   'com.microsoft:entity-disabled': 'not-allowed',

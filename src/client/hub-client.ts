@@ -58,6 +58,7 @@ export class HubClient {
   readonly #options: HubClientOptions
   readonly #containerId: string
   #connecting: Promise<Connected> | null = null
+  #client: AmqpClient | null = null
   #renewal: Timer | null = null
   #isClosed = false
 
@@ -113,27 +114,18 @@ export class HubClient {
 
   /** Stops reading from the network until `resume`; a lost connection starts unpaused. */
   pause(): void {
-    this.#withClient((client) => client.pause())
+    this.#client?.pause()
   }
 
   resume(): void {
-    this.#withClient((client) => client.resume())
+    this.#client?.resume()
   }
 
-  /** Never throws; at most two seconds. */
+  /** Never throws; at most two seconds. A connection under way is not waited for. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#renewal?.cancel()
-    const connected = await this.#connecting?.catch(() => null)
-    await connected?.client.close()
-  }
-
-  #withClient(run: (client: AmqpClient) => void): void {
-    this.#connecting?.then(
-      ({ client }) => run(client),
-      // Whoever awaits the connection is told.
-      () => undefined,
-    )
+    await this.#client?.close()
   }
 
   #connected(): Promise<Connected> {
@@ -142,7 +134,9 @@ export class HubClient {
     const connecting = this.#open()
     this.#connecting = connecting
     const forget = () => {
-      if (this.#connecting === connecting) this.#connecting = null
+      if (this.#connecting !== connecting) return
+      this.#connecting = null
+      this.#client = null
     }
     connecting.then(({ client }) => client.onLost(forget), forget)
     return connecting
@@ -162,6 +156,8 @@ export class HubClient {
     })
     try {
       const token = await this.#putToken(client, endpoint)
+      if (this.#isClosed) throw new EhubError('cancelled', 'the client is closed')
+      this.#client = client
       trace?.(`connected to ${endpoint.label} in ${Math.round(clock.monotonicMs() - startedAt)} ms`)
       return { client, token }
     } catch (error) {

@@ -90,7 +90,8 @@ export default class Receive extends DataCommand {
       target: this.target(args.hub, flags),
       retryDeadlineMs: this.retryDeadlineMs,
       timeoutMs: this.timeoutMs,
-      connect: (target) => this.hubClient(target),
+      // There `--timeout` is of the whole command, not of one answer.
+      connect: (target) => this.hubClient(target, null),
     })
   }
 }

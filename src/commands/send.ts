@@ -95,7 +95,7 @@ export default class Send extends DataCommand {
       random: this.random,
       output: this.output,
       interrupts: this.begin(),
-      retryDeadlineMs: this.retryDeadlineMs,
+      retryDeadlineMs: this.timeoutMs ?? this.retryDeadlineMs,
       target: (hub) => this.target(hub, flags),
       connect: (target) => this.hubClient(target),
     })

@@ -53,10 +53,9 @@ describe('a hundred thousand lines', () => {
       finished(startShell(t, person, `seq -f '${name}%.0f' 1 40000 | $EHUB send orders --batch 500 --rate 20000/s`)),
     )
     const { pid } = JSON.parse((await person.run(['daemon', 'status', '--json'])).stdout)
-    for (let events = 0; events < 5000; ) {
-      const hub = JSON.parse((await person.run(['describe', 'orders', '--json'])).stdout)
-      events = hub.events
-    }
+    const at = async (...argv: string[]) => JSON.parse((await person.run([...argv, '--json'])).stdout)
+    // Everybody is connected (a first connection is not tried again) and in the middle of it.
+    while ((await at('daemon', 'status')).connections < 3 || (await at('describe', 'orders')).events < 5000);
     process.kill(pid, 'SIGKILL')
     const restarted = await person.startDaemon()
     assert.equal(restarted.code, 0, restarted.stderr)
@@ -211,6 +210,22 @@ describe('what is read', () => {
     await person.run(['send', 'orders', 'a', 'b', 'c', '-p', '1'])
     const { code, stdout } = await lines
     assert.equal(stdout, 'a\nb\nc\n')
+    assert.equal(code, 0)
+  })
+
+  test('following goes on behind the last event when the daemon comes back', async (t) => {
+    const person = new Person(t)
+    await person.startDaemon(['--hub', 'orders:1'])
+    await person.run(['send', 'orders', 'a', 'b'])
+    const following = person.start(['receive', 'orders', '--from', 'beginning', '-n', '4'])
+    const lines = finished(following)
+    await says(following, 'stdout', /b\n/)
+    process.kill(JSON.parse((await person.run(['daemon', 'status', '--json'])).stdout).pid, 'SIGKILL')
+    await person.startDaemon()
+    await person.run(['send', 'orders', 'c', 'd'])
+    const { code, stdout, stderr } = await lines
+    assert.equal(stdout, 'a\nb\nc\nd\n')
+    assert.match(stderr, /^warning: .*; trying again\n/)
     assert.equal(code, 0)
   })
 
