@@ -127,6 +127,8 @@ describe('private folders', () => {
     const path = socketPath(long, daemonKey('d'), machine)
     assert.ok(Buffer.byteLength(path) <= 103, path)
     assert.notEqual(path, socketPath(`${long}y`, daemonKey('d'), machine))
+    const nowhere = { ...machine, temporaryFolder: long }
+    assert.ok(Buffer.byteLength(socketPath(long, daemonKey('d'), nowhere)) <= 103)
   })
 
   test('what a killed daemon left of its socket is cleared away', (t) => {

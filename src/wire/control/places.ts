@@ -77,12 +77,15 @@ export function recordPath(folder: string, key: string): string {
 // sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the final zero.
 const socketPathBytesMax = 103
 
-/** The control socket's path: in the runtime folder, or in the private temporary one when that path is too long. */
+/** The control socket's path: in the runtime folder, or in a private temporary one when that path is too long. */
 export function socketPath(folder: string, key: string, machine: Machine): string {
   const path = join(folder, `${key}.sock`)
   if (Buffer.byteLength(path) <= socketPathBytesMax) return path
   // Two runtime folders may hold the same key.
-  return join(privateTemporaryFolder(machine), `${daemonKey(folder).slice(0, 8)}-${key}.sock`)
+  const name = `${daemonKey(folder).slice(0, 8)}-${key}.sock`
+  const temporary = join(privateTemporaryFolder(machine), name)
+  if (Buffer.byteLength(temporary) <= socketPathBytesMax) return temporary
+  return join(privateTemporaryFolder({ ...machine, temporaryFolder: '/tmp' }), name)
 }
 
 export function encodeRecord(record: DaemonRecord): string {
