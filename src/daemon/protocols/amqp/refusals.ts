@@ -109,6 +109,8 @@ export class Refusals {
           'try again. To know more visit https://aka.ms/sbResourceMgrExceptions'
         )
       // What failed inside is for the operator's log: it may name files.
+      case 'storage-corrupt':
+        return 'Part of the stored events is damaged and cannot be delivered; the log of the daemon names the range'
       case 'internal-error':
       case 'storage-failed':
       case 'storage-closed':
