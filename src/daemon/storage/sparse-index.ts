@@ -38,7 +38,10 @@ export class SparseIndex {
     this.#count += 1
   }
 
-  /** The last entry at or before the sequence, the first when all are behind, null when there is none. */
+  /**
+   * The last entry at or before the sequence. Null when there is none: look from the segment's beginning, since what lies
+   * in front of the first entry may be damage that must not be passed over.
+   */
   bySequence(sequence: number): IndexEntry | null {
     return this.#entry(this.#countBelow(sequenceField, sequence + 1) - 1)
   }
@@ -82,13 +85,12 @@ export class SparseIndex {
   }
 
   #entry(index: number): IndexEntry | null {
-    if (this.#count === 0) return null
-    const at = Math.max(0, index)
+    if (index < 0) return null
     return {
-      sequence: this.#field(at, sequenceField),
-      offset: this.#field(at, offsetField),
-      timeMs: this.#field(at, timeField),
-      position: this.#field(at, positionField),
+      sequence: this.#field(index, sequenceField),
+      offset: this.#field(index, offsetField),
+      timeMs: this.#field(index, timeField),
+      position: this.#field(index, positionField),
     }
   }
 
