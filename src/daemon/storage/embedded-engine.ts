@@ -11,7 +11,14 @@ import { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError } from './disk.ts'
 import { FileCache } from './file-cache.ts'
 import { formatVersion } from './format.ts'
-import { type JournalRecord, JournalFiles, type NumberedState, record, stateRecord } from './journal-files.ts'
+import {
+  AmbiguousJournal,
+  type JournalRecord,
+  JournalFiles,
+  type NumberedState,
+  record,
+  stateRecord,
+} from './journal-files.ts'
 import {
   decodeVersion,
   encodeCheckpoint,
@@ -116,7 +123,7 @@ export async function openEmbeddedEngine(parts: EmbeddedEngineParts): Promise<St
     return await EmbeddedEngine.open(parts, release)
   } catch (error) {
     await release()
-    throw storageError('open the data folder', error)
+    throw storageError('open the data folder', error instanceof AmbiguousJournal ? error.cause : error)
   }
 }
 

@@ -115,7 +115,7 @@ export class FileCache {
     const idle = entry.idle
     entry.idle = []
     for (const run of idle) run()
-    this.#waiting.shift()?.()
+    this.#wake()
   }
 
   #open(path: DiskPath): Entry {
@@ -128,10 +128,15 @@ export class FileCache {
       },
       () => {
         this.#entries.delete(path)
-        this.#waiting.shift()?.()
+        this.#wake()
       },
     )
     return entry
+  }
+
+  /** All of them: one that finds its file open meanwhile needs no room and would keep the wake-up to itself. */
+  #wake(): void {
+    for (const run of this.#waiting.splice(0)) run()
   }
 
   #touch(entry: Entry): void {
@@ -162,7 +167,7 @@ export class FileCache {
     const closed = entry.file.close().catch(() => undefined)
     const closing = closed.then(() => {
       this.#closing.delete(entry.path)
-      this.#waiting.shift()?.()
+      this.#wake()
     })
     this.#closing.set(entry.path, closing)
     return closing

@@ -150,10 +150,12 @@ export class LogReader {
         searchBytesMax: Infinity,
         windowBytes,
       })
-      for (let item = await walker.next(); item !== null; item = await walker.next()) {
+      for (;;) {
+        const next = walker.next()
+        const item = next instanceof Promise ? await next : next
+        if (item === null) return walker.sequence
         if (visit(item) === 'stop') return null
       }
-      return walker.sequence
     } finally {
       held.release()
     }

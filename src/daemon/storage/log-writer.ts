@@ -8,7 +8,7 @@ import type { LogFiles } from './log-files.ts'
 import type { Segment } from './segment.ts'
 import type { Slabs } from './slabs.ts'
 import type { StagedAppend } from './staged-append.ts'
-import { storageError } from './storage-errors.ts'
+import { isNoSpace, storageError } from './storage-errors.ts'
 import type { Position } from './storage-engine.ts'
 
 /** A place in the log and in its files at once. */
@@ -42,12 +42,15 @@ export class LogWriter {
   #pendingBytes = 0
   /** End of the last append that was enqueued and not taken back. */
   #enqueuedEnd = 0
-  #running: Promise<void> | null = null
+  #isRunning = false
+  #running: Promise<void> = Promise.resolve()
   #isStopped = false
   #written: LogPlace
   #synced: LogPlace
   #syncing: Promise<EhubError | null> = Promise.resolve(null)
   #syncFailure: EhubError | null = null
+  /** Why the last write failed. */
+  #writeFailure: unknown = null
   #progress: (() => void)[] = []
 
   constructor(place: LogPlace, parts: LogWriterParts) {
@@ -87,8 +90,7 @@ export class LogWriter {
   /** Writes an append of one envelope on this thread when nothing is before it and the file is open. @throws DiskError */
   writeAtOnce(append: StagedAppend): boolean {
     const only = append.batches[0]
-    if (this.#running !== null || this.#pending.length > 0 || append.batches.length !== 1 || only === undefined)
-      return false
+    if (this.#isRunning || this.#pending.length > 0 || append.batches.length !== 1 || only === undefined) return false
     if (this.unsyncedBytes > this.#parts.unsyncedBytesMax) return false
     if (!this.#parts.files.writeSync(append.segment, only.envelope)) return false
     this.#settle(append)
@@ -97,11 +99,11 @@ export class LogWriter {
 
   /** Writes all that is pending; resolves when it is written or was refused. */
   write(): Promise<void> {
-    if (this.#isStopped || this.#pending.length === 0) return this.#running ?? Promise.resolve()
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null
-      this.#tellProgress()
-    })
+    if (this.#isStopped || this.#pending.length === 0) return this.#running
+    if (!this.#isRunning) {
+      this.#isRunning = true
+      this.#running = this.#run()
+    }
     return this.#running
   }
 
@@ -130,6 +132,21 @@ export class LogWriter {
     return pending
   }
 
+  /** What is pending of a segment that is to be removed need not be written; false when it is being written just now. */
+  giveUpPending(segment: Segment): boolean {
+    if (this.#isRunning && segment.writtenPosition < segment.nextPosition) return false
+    const given = this.#pending.filter((append) => append.segment === segment)
+    this.#pending = this.#pending.filter((append) => append.segment !== segment)
+    for (const append of given) {
+      this.#pendingBytes -= append.bytes
+      for (const { slab, envelope } of append.batches) this.#parts.slabs.settle(slab, envelope.length)
+    }
+    const last = given.at(-1)
+    if (last !== undefined)
+      this.#written = { segment, position: segment.nextPosition, end: last.end, timeMs: last.timeMs }
+    return true
+  }
+
   get isStopped(): boolean {
     return this.#isStopped
   }
@@ -146,6 +163,16 @@ export class LogWriter {
   }
 
   async #run(): Promise<void> {
+    try {
+      await this.#writePending()
+    } finally {
+      // In the same turn in which nothing was pending: what is enqueued later must find nobody running.
+      this.#isRunning = false
+      this.#tellProgress()
+    }
+  }
+
+  async #writePending(): Promise<void> {
     while (this.#pending.length > 0 && !this.#isStopped) {
       if (this.unsyncedBytes > this.#parts.unsyncedBytesMax && (await this.#syncFiles()) !== null) return
       const run = this.#takeRun()
@@ -162,6 +189,7 @@ export class LogWriter {
       } catch (error) {
         this.#pending.unshift(...run)
         this.#pendingBytes += bytes
+        this.#writeFailure = error
         await this.#parts.onWriteFailed(error)
         return
       }
@@ -203,11 +231,12 @@ export class LogWriter {
     // Not until nothing is pending: under load there always is.
     const target = this.#enqueuedEnd
     const writing = this.write()
-    while (this.#running !== null && this.#written.end.sequence < target) {
+    while (this.#isRunning && this.#written.end.sequence < target) {
       await new Promise<void>((resolve) => this.#progress.push(resolve))
     }
-    if (this.#running === null) await writing
+    if (!this.#isRunning) await writing
     if (this.#written.end.sequence < target) {
+      if (isNoSpace(this.#writeFailure)) return storageError('write a segment', this.#writeFailure)
       return new EhubError(
         'storage-failed',
         `the log ${this.#parts.files.id.group}/${this.#parts.files.id.partition} could not be written`,

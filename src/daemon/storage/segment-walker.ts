@@ -87,8 +87,17 @@ export class SegmentWalker {
     return this.#offset
   }
 
-  /** The next batch or hole; null at the end position or when no intact envelope follows within reach. @throws DiskError */
-  async next(): Promise<WalkItem | null> {
+  /**
+   * The next batch or hole; null at the end position or when no intact envelope follows within reach. Not a promise when
+   * the answer is in the window: a walk meets thousands of envelopes for one read. @throws DiskError (or rejects with it)
+   */
+  next(): WalkItem | null | Promise<WalkItem | null> {
+    const header = this.#headerInWindow(this.#position)
+    if (header === undefined) return this.#nextAfterLoad()
+    return header !== null && header.baseSequence === this.#sequence ? this.#batch(header) : this.#nextAfterLoad()
+  }
+
+  async #nextAfterLoad(): Promise<WalkItem | null> {
     const header = await this.#intactAt(this.#position)
     if (header !== null && header.baseSequence === this.#sequence) return this.#batch(header)
     const from = this.#position
@@ -118,17 +127,31 @@ export class SegmentWalker {
     return { kind: 'batch', batch, header, position, endPosition: this.#position }
   }
 
-  /** The header of the envelope at `position` when it is whole, of this segment, and does not go back. */
-  async #intactAt(position: number): Promise<EnvelopeHeader | null> {
-    if (position + envelopeHeaderBytes > this.#start.endPosition) return null
-    await this.#load(position, envelopeHeaderBytes)
+  /** As `#intactAt` when all that is needed is in the window, undefined when it is not. */
+  #headerInWindow(position: number): EnvelopeHeader | null | undefined {
+    const windowEnd = this.#windowAt + this.#window.length
+    if (position < this.#windowAt || position + envelopeHeaderBytes > windowEnd) return undefined
     const header = decodeEnvelopeHeader(this.#window, position - this.#windowAt)
     if (header === null || header.generation !== this.#start.generation) return null
     if (header.logIdentity !== this.#start.logIdentity) return null
     if (header.baseSequence < this.#sequence || header.baseOffset < this.#offset) return null
     if (position + header.lengthBytes > this.#start.endPosition) return null
-    await this.#load(position, header.lengthBytes)
+    if (position + header.lengthBytes > windowEnd) return undefined
     return isEnvelopeIntact(this.#window, position - this.#windowAt, header) ? header : null
+  }
+
+  /** The header of the envelope at `position` when it is whole, of this segment, and does not go back. */
+  async #intactAt(position: number): Promise<EnvelopeHeader | null> {
+    if (position + envelopeHeaderBytes > this.#start.endPosition) return null
+    const present = this.#headerInWindow(position)
+    if (present !== undefined) return present
+    await this.#load(position, envelopeHeaderBytes)
+    const loaded = this.#headerInWindow(position)
+    if (loaded !== undefined) return loaded
+    const header = decodeEnvelopeHeader(this.#window, position - this.#windowAt)
+    if (header === null) return null
+    await this.#load(position, header.lengthBytes)
+    return this.#headerInWindow(position) ?? null
   }
 
   async #search(): Promise<{ at: number; header: EnvelopeHeader } | null> {

@@ -518,12 +518,23 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     // What lies beyond the last sync of a failed file must not be read through the page cache.
     if (this.#writer.isStopped && fromSequence >= this.#writer.synced.end.sequence) throw this.#failed()
     try {
-      const batches = await this.#reader.read(fromSequence, maxBytes)
-      return batches.filter((batch) => batch.baseSequence < this.#end.sequence)
+      return this.#readOn(await this.#reader.read(fromSequence, maxBytes), maxBytes)
     } catch (error) {
       if (fromSequence < this.#start.sequence) throw this.#trimmed(fromSequence)
       throw error
     }
+  }
+
+  /** A read of one segment, and what follows it in the cache as long as it fits. */
+  #readOn(batches: readonly Batch[], maxBytes: number): readonly Batch[] {
+    const visible = batches.filter((batch) => batch.baseSequence < this.#end.sequence)
+    const last = visible.at(-1)
+    if (last === undefined) return visible
+    let left = maxBytes
+    for (const { payload } of visible) left -= payload.length
+    const more = left > 0 ? this.readCached(last.baseSequence + last.count, left) : null
+    const fits = more?.[0] !== undefined && more[0].payload.length <= left
+    return fits ? [...visible, ...more] : visible
   }
 
   async findByTime(timeMs: number): Promise<number> {
@@ -578,7 +589,8 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     const start = { sequence: target, offset: await this.#offsetOf(target) }
     // What is known to be synced then reaches beyond the start: recovery never has to look for what was removed.
     const failure = await this.#writer.sync()
-    if (failure !== null) throw failure
+    // On a full disk the journal, which has what the segments lack, does instead: trimming is what makes room.
+    if (failure !== null && !(this.isSync && isNoSpace(failure))) throw failure
     const { logNumber, state } = this.journalState()
     // Durable before anything is unlinked: the other way round a crash would leave a log that begins in the middle.
     const trimmed = start.sequence === this.#end.sequence ? { ...state, ...this.#endState() } : state
@@ -615,7 +627,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
     let count = 0
     for (const [index, segment] of segments.entries()) {
       const endSequence = segments[index + 1]?.baseSequence ?? this.#next.sequence
-      if (endSequence > this.#start.sequence || segment.writtenPosition < segment.nextPosition) break
+      if (endSequence > this.#start.sequence || !this.#writer.giveUpPending(segment)) break
       count += 1
     }
     if (count === segments.length && count > 0) {

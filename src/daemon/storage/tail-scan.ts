@@ -120,7 +120,10 @@ class Scan {
   }
 
   async #follow(walker: SegmentWalker): Promise<void> {
-    for (let item = await walker.next(); item !== null; item = await walker.next()) {
+    for (;;) {
+      const next = walker.next()
+      const item = next instanceof Promise ? await next : next
+      if (item === null) return
       if (item.kind === 'hole') {
         this.#hole(item.toSequence, item.detail)
         this.#place = { ...this.#place, position: item.toPosition }
