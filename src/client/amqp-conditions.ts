@@ -37,6 +37,8 @@ const refinements: readonly { readonly condition: string; readonly text: RegExp;
   { condition: 'amqp:resource-limit-exceeded', text: /allowed receivers per partition/i, code: 'receiver-limit' },
   { condition: 'amqp:link:stolen', text: /with a higher epoch .* already exists/i, code: 'owner-level-lower' },
   { condition: 'amqp:link:stolen', text: /non-epoch receiver is not allowed/i, code: 'owner-level-required' },
+  // Trying again would read the same bytes.
+  { condition: 'amqp:internal-error', text: /stored events is damaged/i, code: 'storage-corrupt' },
   { condition: 'amqp:unauthorized-access', text: /ExpiredToken|token is expired/i, code: 'token-expired' },
   { condition: 'amqp:unauthorized-access', text: /InvalidSignature|invalid signature/i, code: 'token-invalid' },
   { condition: 'amqp:not-found', text: /consumer ?group|\|[^|']+'? could not be found/i, code: 'group-not-found' },

@@ -110,7 +110,7 @@ export class Refusals {
         )
       // What failed inside is for the operator's log: it may name files.
       case 'storage-corrupt':
-        return 'Part of the stored events is damaged and cannot be delivered; the log of the daemon names the range'
+        return `Part of the stored events is damaged and cannot be delivered. ${error.hint ?? 'The log of the daemon names the range.'}`
       case 'internal-error':
       case 'storage-failed':
       case 'storage-closed':
