@@ -19,9 +19,13 @@ export const errorCodes = [
   'rule-not-found',
   'checkpoint-not-found',
   'file-not-found',
+  'container-not-found',
+  'blob-not-found',
   'hub-exists',
   'group-exists',
   'rule-exists',
+  'container-exists',
+  'blob-exists',
   // Who may do what.
   'unauthorized',
   'token-invalid',
@@ -34,6 +38,7 @@ export const errorCodes = [
   'owner-level-lower',
   'owner-level-required',
   'checkpoint-conflict',
+  'blob-condition-failed',
   // Capacity.
   'quota-exceeded',
   'server-busy',

@@ -3,17 +3,21 @@
 
 import { EhubError } from '../../base/error.ts'
 import { entityKey } from '../../wire/entity-names.ts'
+import { applyStorage, isStorageRecord } from './apply-storage.ts'
+import { clearStorage } from './blob-state.ts'
 import { type BrokerState, type GroupState, type HubState, hubFolder } from './state.ts'
 import type { StateRecord, StateRecordOf } from './state-records.ts'
 
 /** @throws EhubError `storage-corrupt` when the record names what the state does not hold. */
 export function apply(state: BrokerState, record: StateRecord): void {
+  if (isStorageRecord(record)) return applyStorage(state, record)
   switch (record.kind) {
     case 'snapshot-begun':
       state.namespaces.clear()
       state.namespacesByNumber.clear()
       state.hubsByNumber.clear()
       state.removing.clear()
+      clearStorage(state.storage)
       state.lastNumber = record.lastNumber
       state.lastRevision = record.lastRevision
       return

@@ -5,6 +5,7 @@
 
 import type { EhubError } from '../../base/error.ts'
 import type { Batch, Durability, LogStatistics } from '../storage/storage-engine.ts'
+import type { Blobs } from './blobs-api.ts'
 
 export type Right = 'send' | 'listen' | 'manage'
 
@@ -189,9 +190,13 @@ export interface Checkpoint {
   readonly hub: string
   readonly group: string
   readonly partition: number
+  /** `$daemon`, or the container of the blob that it is. */
+  readonly store: string
   /** Of the last event handled. */
   readonly sequence: number
+  /** -1 when a blob does not say. */
   readonly offset: number
+  /** null when not known, as of every blob. */
   readonly enqueuedTimeMs: number | null
   readonly owner: string | null
   readonly updatedAtMs: number
@@ -206,6 +211,20 @@ export interface CheckpointWrite {
   readonly owner?: string
   /** Only when the stored one has this etag; `null`: only when there is none; not given: whatever is there. */
   readonly ifMatch?: string | null
+  /** Where: `$daemon` or a container; not given: where one of this group was written last. */
+  readonly store?: string
+}
+
+/** Which processor says that a partition is its own. It lapses when it is not renewed for as long as the processors agreed on. */
+export interface Ownership {
+  readonly hub: string
+  readonly group: string
+  readonly partition: number
+  readonly store: string
+  /** null: given back. */
+  readonly owner: string | null
+  readonly updatedAtMs: number
+  readonly etag: string
 }
 
 export interface ReceiverDescription {
@@ -264,6 +283,8 @@ export interface Broker {
   /** Hands the open groups of this turn to storage. */
   flush(): void
 
+  readonly blobs: Blobs
+
   // Reading entities needs any right on them; the others need `manage`.
   describeHub(caller: Caller, hub: string): HubDescription
   describePartition(caller: Caller, hub: string, partition: string): PartitionDescription
@@ -276,7 +297,10 @@ export interface Broker {
   listReceivers(caller: Caller, hub: string | null): readonly ReceiverDescription[]
   kickReceiver(caller: Caller, id: number): void
 
-  checkpoints(caller: Caller, hub: string, group: string): readonly Checkpoint[]
+  /** @param store Not given: where one of this group was written last. */
+  checkpoints(caller: Caller, hub: string, group: string, store?: string): readonly Checkpoint[]
+  /** @param store Not given: every one. */
+  owners(caller: Caller, hub: string, group: string, store?: string): readonly Ownership[]
   setCheckpoint(
     caller: Caller,
     hub: string,
@@ -284,7 +308,7 @@ export interface Broker {
     partition: number,
     write: CheckpointWrite,
   ): Promise<Checkpoint>
-  clearCheckpoint(caller: Caller, hub: string, group: string, partition: number): Promise<void>
+  clearCheckpoint(caller: Caller, hub: string, group: string, partition: number, store?: string): Promise<void>
   /** First sequence at or after the position: the next event a reader from there would get; `end` when none yet. */
   resolvePosition(caller: Caller, hub: string, partition: number, position: StartPosition): Promise<number>
 

@@ -9,6 +9,9 @@ import type { Random } from '../../base/random.ts'
 import { PayloadReader } from '../../wire/amqp/batch-payload.ts'
 import { entityKey } from '../../wire/entity-names.ts'
 import type { Durability, LogStatistics, StorageEngine } from '../storage/storage-engine.ts'
+import { createAccount } from './blob-commands.ts'
+import { StoredBlobs } from './blobs.ts'
+import type { Blobs } from './blobs-api.ts'
 import type * as api from './broker-api.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checkRight, ownerCaller, plainCaller } from './callers.ts'
@@ -83,12 +86,14 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
       secondaryKey: key(),
     }),
   )
+  await journal.run(createAccount({ name: 'ehub', key: random.bytes(64).toString('base64') }))
   const broker = new EventBroker({ engine, clock, random, log, options }, journal, namespace)
   await broker.start()
   return broker
 }
 
 class EventBroker implements api.Broker {
+  readonly blobs: Blobs
   readonly #clock: Clock
   readonly #journal: StateJournal
   readonly #defaultNamespace: string
@@ -136,6 +141,7 @@ class EventBroker implements api.Broker {
       durability: options.durability ?? 'sync',
     })
     this.#checkpoints = new Checkpoints(journal, this.#hubs)
+    this.blobs = new StoredBlobs(journal, this.#inProgress)
   }
 
   async start(): Promise<void> {
@@ -254,8 +260,12 @@ class EventBroker implements api.Broker {
     receiver.detach(new EhubError('cancelled', `receiver ${id} was detached by the operator`))
   }
 
-  checkpoints(caller: api.Caller, hub: string, group: string): readonly api.Checkpoint[] {
-    return this.#checkpoints.list(caller, hub, group)
+  checkpoints(caller: api.Caller, hub: string, group: string, store?: string): readonly api.Checkpoint[] {
+    return this.#checkpoints.list(caller, hub, group, store)
+  }
+
+  owners(caller: api.Caller, hub: string, group: string, store?: string): readonly api.Ownership[] {
+    return this.#checkpoints.owners(caller, hub, group, store)
   }
 
   setCheckpoint(
@@ -268,8 +278,8 @@ class EventBroker implements api.Broker {
     return this.#inProgress.run(() => this.#checkpoints.set(caller, hub, group, partition, write))
   }
 
-  clearCheckpoint(caller: api.Caller, hub: string, group: string, partition: number): Promise<void> {
-    return this.#inProgress.run(() => this.#checkpoints.clear(caller, hub, group, partition))
+  clearCheckpoint(caller: api.Caller, hub: string, group: string, partition: number, store?: string): Promise<void> {
+    return this.#inProgress.run(() => this.#checkpoints.clear(caller, hub, group, partition, store))
   }
 
   resolvePosition(caller: api.Caller, hub: string, partition: number, position: api.StartPosition): Promise<number> {

@@ -1,18 +1,22 @@
-// Checkpoints of consumer groups: what the group handled last, per partition, kept in `$state` with compare-and-set. Reading and
-// writing them is a consumer's work and needs `listen` on the group.
+// Checkpoints of consumer groups: what the group handled last, per partition, kept in `$state` with compare-and-set, in the
+// daemon's own store or as blobs (`checkpoint-stores.ts`). Reading and writing them is a consumer's work and needs `listen` on the
+// group.
 
+import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
 import type { Batch } from '../storage/storage-engine.ts'
-import type { Caller, Checkpoint, CheckpointWrite } from './broker-api.ts'
+import { clearCheckpointBlob, containerNamed, setCheckpointBlob } from './blob-commands.ts'
+import type { Caller, Checkpoint, CheckpointWrite, Ownership } from './broker-api.ts'
 import { checkRight } from './callers.ts'
-import { clearCheckpoint, etagOf, groupNamed, hubNamed, setCheckpoint } from './commands.ts'
+import { blobCheckpoint, checkpointsIn, ownCheckpoint, ownersIn, ownStore, storeInUse } from './checkpoint-stores.ts'
+import { clearCheckpoint, groupNamed, hubNamed, setCheckpoint } from './commands.ts'
 import { partitionNotFound } from './error-texts.ts'
 import { positionOfEvent } from './event-positions.ts'
 import type { OpenHubs } from './open-hubs.ts'
 import type { Partition } from './partition.ts'
 import { groupPath } from './paths.ts'
 import { outOfRange } from './positions.ts'
-import type { CheckpointState, GroupState, HubState } from './state.ts'
+import type { GroupState, HubState } from './state.ts'
 import type { StateJournal } from './state-journal.ts'
 
 const ownerLengthMax = 256
@@ -32,11 +36,15 @@ export class Checkpoints {
   }
 
   /** In order of partition. */
-  list(caller: Caller, hubName: string, groupName: string): readonly Checkpoint[] {
+  list(caller: Caller, hubName: string, groupName: string, store?: string): readonly Checkpoint[] {
     const { hub, group } = this.#find(caller, hubName, groupName)
-    return [...group.checkpoints]
-      .sort(([one], [other]) => one - other)
-      .map(([partition, checkpoint]) => described(hub, group, partition, checkpoint))
+    return checkpointsIn(this.#journal.state, hub, group, this.#store(hub, group, store))
+  }
+
+  owners(caller: Caller, hubName: string, groupName: string, store?: string): readonly Ownership[] {
+    const { hub, group } = this.#find(caller, hubName, groupName)
+    if (store !== undefined) this.#store(hub, group, store)
+    return ownersIn(this.#journal.state, hub, group, store ?? null)
   }
 
   async set(
@@ -49,7 +57,9 @@ export class Checkpoints {
     const { hub, group } = this.#find(caller, hubName, groupName)
     const partition = this.#partition(hub, partitionIndex)
     checkWrite(write, partition)
+    const store = this.#store(hub, group, write.store)
     const event = await locate(partition, write.sequence, write.offset)
+    if (store !== ownStore) return this.#setBlob(hub, group, partitionIndex, store, write, event)
     const stored = await this.#journal.run(
       setCheckpoint({
         hub: hub.number,
@@ -63,12 +73,33 @@ export class Checkpoints {
         ifMatch: write.ifMatch,
       }),
     )
-    return described(hub, group, partitionIndex, stored)
+    return ownCheckpoint(hub, group, partitionIndex, stored)
   }
 
-  async clear(caller: Caller, hubName: string, groupName: string, partition: number): Promise<void> {
+  async #setBlob(
+    hub: HubState,
+    group: GroupState,
+    partition: number,
+    container: string,
+    { sequence, offset, owner, ifMatch }: CheckpointWrite,
+    event: Event,
+  ): Promise<Checkpoint> {
+    const place = { container, hub: hub.name, group: group.name, partition }
+    const position = { sequence, offset: offset ?? event.offset }
+    const stored = await this.#journal.run(setCheckpointBlob({ ...place, ...position, ifMatch }))
+    const checkpoint = blobCheckpoint(hub, group, stored, owner ?? null)
+    assert(checkpoint !== null, 'a checkpoint just written has a sequence number')
+    return checkpoint
+  }
+
+  async clear(caller: Caller, hubName: string, groupName: string, partition: number, store?: string): Promise<void> {
     const { hub, group } = this.#find(caller, hubName, groupName)
     this.#partition(hub, partition)
+    const container = this.#store(hub, group, store)
+    if (container !== ownStore) {
+      const place = { container, hub: hub.name, group: group.name, partition }
+      return this.#journal.run(clearCheckpointBlob(place))
+    }
     await this.#journal.run(clearCheckpoint({ hub: hub.number, hubName: hub.name, group: group.name, partition }))
   }
 
@@ -76,6 +107,13 @@ export class Checkpoints {
     checkRight(caller, 'listen', groupPath(hubName, groupName))
     const hub = hubNamed(this.#journal.state, caller.namespace, hubName)
     return { hub, group: groupNamed(hub, groupName) }
+  }
+
+  /** @throws EhubError `container-not-found`. */
+  #store(hub: HubState, group: GroupState, named: string | undefined): string {
+    const { state } = this.#journal
+    if (named === undefined) return storeInUse(state, hub, group)
+    return named === ownStore ? ownStore : containerNamed(state, named).name
   }
 
   #partition(hub: HubState, index: number): Partition {
@@ -117,10 +155,4 @@ function eventOf(batch: Batch, sequence: number): Event {
   const { baseOffset, baseSequence, encoding, payload, enqueuedTimeMs: timeMs } = batch
   if (encoding !== 'amqp') return { offset: baseOffset, timeMs }
   return { offset: baseOffset + positionOfEvent(payload, sequence - baseSequence), timeMs }
-}
-
-function described(hub: HubState, group: GroupState, partition: number, checkpoint: CheckpointState): Checkpoint {
-  const { sequence, offset, enqueuedTimeMs, owner, updatedAtMs } = checkpoint
-  const etag = etagOf(checkpoint)
-  return { hub: hub.name, group: group.name, partition, sequence, offset, enqueuedTimeMs, owner, updatedAtMs, etag }
 }

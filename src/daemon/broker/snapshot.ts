@@ -1,5 +1,6 @@
 // The whole state as records: what `$state` is shortened to. Applying them to any state gives this one.
 
+import type { StorageState } from './blob-state.ts'
 import type { BrokerState, HubState } from './state.ts'
 import type { StateRecord } from './state-records.ts'
 
@@ -12,6 +13,7 @@ export function* snapshotRecords(state: BrokerState): Generator<StateRecord> {
     for (const hub of hubs.values()) yield* hubRecords(hub)
   }
   for (const [number, folder] of state.removing) yield { kind: 'hub-removing', number, folder }
+  yield* storageRecords(state.storage)
 }
 
 function* hubRecords(hub: HubState): Generator<StateRecord> {
@@ -22,5 +24,13 @@ function* hubRecords(hub: HubState): Generator<StateRecord> {
     for (const [partition, checkpoint] of group.checkpoints) {
       yield { kind: 'checkpoint-set', hub: number, group: group.name, partition, ...checkpoint }
     }
+  }
+}
+
+function* storageRecords({ account, containers }: StorageState): Generator<StateRecord> {
+  if (account !== null) yield { kind: 'storage-account-set', name: account.name, key: account.key }
+  for (const { blobs, ...container } of containers.values()) {
+    yield { kind: 'container-set', ...container }
+    for (const blob of blobs.values()) yield { kind: 'blob-set', container: container.name, ...blob }
   }
 }

@@ -9,6 +9,7 @@
 // field gets the next version. What we do not know was written by a newer program: we refuse to start rather than forget it.
 
 import { EhubError } from '../../base/error.ts'
+import type { BlobMetadata } from '../../wire/checkpoint-blobs.ts'
 import type { Durability } from '../storage/storage-engine.ts'
 import type { Right } from './broker-api.ts'
 
@@ -24,6 +25,8 @@ const durability: Field<Durability> = (value): value is Durability =>
 const right = (value: unknown): value is Right => value === 'send' || value === 'listen' || value === 'manage'
 const rights: Field<readonly Right[]> = (value): value is readonly Right[] =>
   Array.isArray(value) && value.every((item) => right(item))
+const texts: Field<BlobMetadata> = (value): value is BlobMetadata =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(text)
 
 const layouts = {
   /**
@@ -66,6 +69,34 @@ const layouts = {
     },
   },
   'checkpoint-cleared': { code: 11, version: 1, fields: { hub: count, group: text, partition: count } },
+  'storage-account-set': { code: 12, version: 1, fields: { name: text, key: text } },
+  /** Makes a container, or changes it; its blobs stay. */
+  'container-set': {
+    code: 13,
+    version: 1,
+    fields: { name: text, metadata: texts, createdAtMs: count, updatedAtMs: count, revision: count },
+  },
+  'container-deleted': { code: 14, version: 1, fields: { name: text } },
+  'blob-set': {
+    code: 15,
+    version: 1,
+    fields: {
+      container: text,
+      name: text,
+      metadata: texts,
+      contentType: textOrNull,
+      content: text,
+      createdAtMs: count,
+      updatedAtMs: count,
+      revision: count,
+    },
+  },
+  'blob-metadata-set': {
+    code: 16,
+    version: 1,
+    fields: { container: text, name: text, metadata: texts, updatedAtMs: count, revision: count },
+  },
+  'blob-deleted': { code: 17, version: 1, fields: { container: text, name: text } },
 } as const satisfies Record<
   string,
   { readonly code: number; readonly version: number; readonly fields: Readonly<Record<string, Field<unknown>>> }
@@ -76,7 +107,9 @@ export type StateRecordKind = keyof Layouts
 type FieldsOf<K extends StateRecordKind> = {
   readonly [F in keyof Layouts[K]['fields']]: Layouts[K]['fields'][F] extends Field<infer T> ? T : never
 }
-export type StateRecordOf<K extends StateRecordKind> = { readonly kind: K } & FieldsOf<K>
+export type StateRecordOf<K extends StateRecordKind> = K extends StateRecordKind
+  ? { readonly kind: K } & FieldsOf<K>
+  : never
 export type StateRecord = { [K in StateRecordKind]: StateRecordOf<K> }[StateRecordKind]
 
 const headerBytes = 6

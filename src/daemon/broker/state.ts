@@ -2,6 +2,7 @@
 // names, since names that differ in case are the same entity; values keep the names as they were given.
 
 import type { Durability } from '../storage/storage-engine.ts'
+import { emptyStorage, type StorageState } from './blob-state.ts'
 import type { AuthorizationRule } from './broker-api.ts'
 
 export interface CheckpointState {
@@ -10,7 +11,7 @@ export interface CheckpointState {
   readonly enqueuedTimeMs: number | null
   readonly owner: string | null
   readonly updatedAtMs: number
-  /** From one counter for all checkpoints, so that an etag never comes back. */
+  /** From one counter for all etags, so that an etag never comes back. */
   readonly revision: number
 }
 
@@ -46,9 +47,10 @@ export interface BrokerState {
   readonly hubsByNumber: Map<number, HubState>
   /** Folders of deleted hubs whose logs are still to be removed, by the hub's number. */
   readonly removing: Map<number, string>
+  readonly storage: StorageState
   /** Highest number ever given to a namespace or hub. */
   lastNumber: number
-  /** Highest revision ever given to a checkpoint. */
+  /** Highest revision ever given to a checkpoint, container or blob. */
   lastRevision: number
 }
 
@@ -58,6 +60,7 @@ export function emptyState(): BrokerState {
     namespacesByNumber: new Map(),
     hubsByNumber: new Map(),
     removing: new Map(),
+    storage: emptyStorage(),
     lastNumber: 0,
     lastRevision: 0,
   }

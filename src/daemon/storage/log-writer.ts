@@ -164,39 +164,40 @@ export class LogWriter {
 
   async #run(): Promise<void> {
     try {
-      await this.#writePending()
+      while (this.#pending.length > 0 && !this.#isStopped) {
+        if (this.unsyncedBytes > this.#parts.unsyncedBytesMax && (await this.#syncFiles()) !== null) return
+        if (!(await this.#writeRun(this.#takeRun()))) return
+      }
     } finally {
-      // In the same turn in which nothing was pending: what is enqueued later must find nobody running.
+      // In the same turn in which nothing was pending, not a microtask later: what is enqueued next must find nobody running.
       this.#isRunning = false
       this.#tellProgress()
     }
   }
 
-  async #writePending(): Promise<void> {
-    while (this.#pending.length > 0 && !this.#isStopped) {
-      if (this.unsyncedBytes > this.#parts.unsyncedBytesMax && (await this.#syncFiles()) !== null) return
-      const run = this.#takeRun()
-      const first = run[0]
-      if (first === undefined) return
-      let bytes = 0
-      const chunks: Uint8Array[] = []
-      for (const append of run) {
-        bytes += append.bytes
-        for (const { envelope } of append.batches) chunks.push(envelope)
-      }
-      try {
-        await this.#parts.files.write(first.segment, chunks, bytes)
-      } catch (error) {
-        this.#pending.unshift(...run)
-        this.#pendingBytes += bytes
-        this.#writeFailure = error
-        await this.#parts.onWriteFailed(error)
-        return
-      }
-      for (const append of run) this.#settle(append)
-      this.#parts.onWritten(run)
-      this.#tellProgress()
+  /** False when the write failed. */
+  async #writeRun(run: readonly StagedAppend[]): Promise<boolean> {
+    const first = run[0]
+    if (first === undefined) return true
+    let bytes = 0
+    const chunks: Uint8Array[] = []
+    for (const append of run) {
+      bytes += append.bytes
+      for (const { envelope } of append.batches) chunks.push(envelope)
     }
+    try {
+      await this.#parts.files.write(first.segment, chunks, bytes)
+    } catch (error) {
+      this.#pending.unshift(...run)
+      this.#pendingBytes += bytes
+      this.#writeFailure = error
+      await this.#parts.onWriteFailed(error)
+      return false
+    }
+    for (const append of run) this.#settle(append)
+    this.#parts.onWritten(run)
+    this.#tellProgress()
+    return true
   }
 
   #tellProgress(): void {

@@ -82,9 +82,22 @@ export interface CheckpointReply {
   readonly hub: string
   readonly group: string
   readonly partition: number
+  /** `$daemon`, or the container of the blob that it is. */
+  readonly store: string
   readonly sequence: number
   readonly offset: string
   readonly enqueuedTimeMs: number | null
+  readonly owner: string | null
+  readonly updatedAtMs: number
+  readonly etag: string
+}
+
+export interface OwnershipReply {
+  readonly hub: string
+  readonly group: string
+  readonly partition: number
+  readonly store: string
+  /** null: given back. */
   readonly owner: string | null
   readonly updatedAtMs: number
   readonly etag: string
@@ -162,8 +175,14 @@ export interface ControlOperations {
   listReceivers: { request: { readonly hub?: string }; reply: { readonly receivers: readonly ReceiverReply[] } }
   kickReceiver: { request: { readonly id: number }; reply: Record<never, never> }
   listCheckpoints: {
-    request: { readonly hub: string; readonly group: string }
+    /** `store`: `$daemon` or a container; not given: where one of this group was written last. */
+    request: { readonly hub: string; readonly group: string; readonly store?: string }
     reply: { readonly checkpoints: readonly CheckpointReply[] }
+  }
+  listOwners: {
+    /** `store` not given: every one. */
+    request: { readonly hub: string; readonly group: string; readonly store?: string }
+    reply: { readonly owners: readonly OwnershipReply[] }
   }
   setCheckpoint: {
     request: {
@@ -174,13 +193,14 @@ export interface ControlOperations {
       readonly offset?: string
       readonly owner?: string
       readonly ifMatch?: string | null
+      readonly store?: string
       /** Moved by a person: a step back is then a warning for a while instead of an error. */
       readonly isDeliberate?: boolean
     }
     reply: CheckpointReply
   }
   clearCheckpoint: {
-    request: { readonly hub: string; readonly group: string; readonly partition: number }
+    request: { readonly hub: string; readonly group: string; readonly partition: number; readonly store?: string }
     reply: Record<never, never>
   }
   /** Taken anew when `isFresh`, else as of the daemon's last look. */
@@ -231,6 +251,7 @@ export const routes = {
   listReceivers: { method: 'GET', path: '/receivers' },
   kickReceiver: { method: 'DELETE', path: '/receivers/:id' },
   listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
+  listOwners: { method: 'GET', path: '/hubs/:hub/groups/:group/owners' },
   setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   lag: { method: 'GET', path: '/lag' },
@@ -267,7 +288,8 @@ export const requestFields = {
   listRules: {},
   listReceivers: { hub: 'text?' },
   kickReceiver: { id: 'integer' },
-  listCheckpoints: hubAndGroup,
+  listCheckpoints: { hub: 'text', group: 'text', store: 'text?' },
+  listOwners: { hub: 'text', group: 'text', store: 'text?' },
   setCheckpoint: {
     hub: 'text',
     group: 'text',
@@ -276,9 +298,10 @@ export const requestFields = {
     offset: 'text?',
     owner: 'text?',
     ifMatch: 'text|null?',
+    store: 'text?',
     isDeliberate: 'boolean?',
   },
-  clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer' },
+  clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer', store: 'text?' },
   lag: { hub: 'text?', group: 'text?', isFresh: 'boolean?' },
   lagHistory: { hub: 'text', group: 'text', partition: 'integer', fromMs: 'integer' },
   verifyPartition: {

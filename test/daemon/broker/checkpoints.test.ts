@@ -17,6 +17,7 @@ test('a checkpoint is given its offset and time from the log, and a reader goes 
     hub: 'orders',
     group: '$Default',
     partition: 0,
+    store: '$daemon',
     sequence: 1,
     offset: events[1]?.offset,
     enqueuedTimeMs: events[1]?.timeMs,

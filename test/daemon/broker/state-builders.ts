@@ -13,6 +13,17 @@ import {
   hubRemoved,
   setCheckpoint,
 } from '../../../src/daemon/broker/commands.ts'
+import {
+  clearCheckpointBlob,
+  createAccount,
+  createContainer,
+  deleteBlob,
+  deleteContainer,
+  putBlob,
+  setBlobMetadata,
+  setCheckpointBlob,
+  setContainerMetadata,
+} from '../../../src/daemon/broker/blob-commands.ts'
 import { snapshotRecords } from '../../../src/daemon/broker/snapshot.ts'
 import type { BrokerState } from '../../../src/daemon/broker/state.ts'
 import type { StateRecord } from '../../../src/daemon/broker/state-records.ts'
@@ -46,6 +57,8 @@ export const checkpointAt = (hub: number, sequence: number, more: object = {}) =
 
 const hubs = fc.constantFrom('a', 'B', 'b', 'c-1')
 const groups = fc.constantFrom('$Default', 'g1', 'G1', 'g2', 'g3', 'g4')
+const containers = fc.constantFrom('one', 'two')
+const blobNames = fc.constantFrom('x', 'h/a/g1/checkpoint/0', 'i/a/g1/checkpoint/0', 'h/a/g1/ownership/1')
 const numbers = fc.integer({ min: 1, max: 6 })
 
 /** Commands on few names, so that they meet each other; many will be refused. */
@@ -68,6 +81,27 @@ export const anyCommand: fc.Arbitrary<Command<unknown>> = fc.oneof(
   fc
     .tuple(numbers, groups, fc.nat({ max: 2 }))
     .map(([hub, group, partition]) => clearCheckpoint({ hub, hubName: 'hub', group, partition })),
+  fc.constant(createAccount({ name: 'ehub', key: 'k' })),
+  containers.map((name) => createContainer(name, {})),
+  containers.map((name) => setContainerMetadata(name, { m: '1' }, {})),
+  containers.map((name) => deleteContainer(name, {})),
+  fc
+    .tuple(containers, blobNames, fc.constantFrom('', 'content'), fc.constantFrom({}, { ifNoneMatch: '*' as const }))
+    .map(([container, name, content, conditions]) =>
+      putBlob(container, name, { metadata: { m: '1' }, contentType: null, content: Buffer.from(content) }, conditions),
+    ),
+  fc
+    .tuple(containers, blobNames, fc.constantFrom('a', 'b'))
+    .map(([container, name, ownerid]) => setBlobMetadata(container, name, { ownerid }, {})),
+  fc.tuple(containers, blobNames).map(([container, name]) => deleteBlob(container, name, {})),
+  fc
+    .tuple(containers, fc.nat({ max: 2 }), fc.nat({ max: 9 }), fc.constantFrom(undefined, null, '0x000000000000001'))
+    .map(([container, partition, sequence, ifMatch]) =>
+      setCheckpointBlob({ container, hub: 'a', group: 'g1', partition, sequence, offset: sequence, ifMatch }),
+    ),
+  fc
+    .tuple(containers, fc.nat({ max: 2 }))
+    .map(([container, partition]) => clearCheckpointBlob({ container, hub: 'a', group: 'g1', partition })),
 )
 
 /** Everything in a state, comparable. */

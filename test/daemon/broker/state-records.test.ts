@@ -52,6 +52,34 @@ const golden: readonly (readonly [StateRecord, number, string])[] = [
     '{"hub":2,"group":"g","partition":0,"sequence":7,"offset":70,"enqueuedTimeMs":null,"owner":"é","updatedAtMs":9,"revision":4}',
   ],
   [{ kind: 'checkpoint-cleared', hub: 2, group: 'g', partition: 0 }, 11, '{"hub":2,"group":"g","partition":0}'],
+  [{ kind: 'storage-account-set', name: 'ehub', key: 'k' }, 12, '{"name":"ehub","key":"k"}'],
+  [
+    { kind: 'container-set', name: 'c-1', metadata: { m: 'é' }, createdAtMs: 8, updatedAtMs: 9, revision: 4 },
+    13,
+    '{"name":"c-1","metadata":{"m":"é"},"createdAtMs":8,"updatedAtMs":9,"revision":4}',
+  ],
+  [{ kind: 'container-deleted', name: 'c-1' }, 14, '{"name":"c-1"}'],
+  [
+    {
+      kind: 'blob-set',
+      container: 'c-1',
+      name: 'a/b',
+      metadata: {},
+      contentType: null,
+      content: 'aGk=',
+      createdAtMs: 8,
+      updatedAtMs: 9,
+      revision: 4,
+    },
+    15,
+    '{"container":"c-1","name":"a/b","metadata":{},"contentType":null,"content":"aGk=","createdAtMs":8,"updatedAtMs":9,"revision":4}',
+  ],
+  [
+    { kind: 'blob-metadata-set', container: 'c-1', name: 'a/b', metadata: { m: '1' }, updatedAtMs: 9, revision: 5 },
+    16,
+    '{"container":"c-1","name":"a/b","metadata":{"m":"1"},"updatedAtMs":9,"revision":5}',
+  ],
+  [{ kind: 'blob-deleted', container: 'c-1', name: 'a/b' }, 17, '{"container":"c-1","name":"a/b"}'],
 ]
 
 const framed = (code: number, body: string, version = 1) => {

@@ -91,9 +91,10 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       broker.kickReceiver(caller, id)
       return done
     },
-    listCheckpoints: ({ hub, group }) => ({
-      checkpoints: broker.checkpoints(caller, hub, group).map(checkpointReply),
+    listCheckpoints: ({ hub, group, store }) => ({
+      checkpoints: broker.checkpoints(caller, hub, group, store).map(checkpointReply),
     }),
+    listOwners: ({ hub, group, store }) => ({ owners: broker.owners(caller, hub, group, store) }),
     setCheckpoint: async ({ hub, group, partition, offset, isDeliberate, ...write }) => {
       const checkpoint = await broker.setCheckpoint(caller, hub, group, partition, {
         ...write,
@@ -102,8 +103,8 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       if (isDeliberate === true) lag.noteDeliberateMove(checkpoint.hub, checkpoint.group, partition)
       return checkpointReply(checkpoint)
     },
-    clearCheckpoint: async ({ hub, group, partition }) => {
-      await broker.clearCheckpoint(caller, hub, group, partition)
+    clearCheckpoint: async ({ hub, group, partition, store }) => {
+      await broker.clearCheckpoint(caller, hub, group, partition, store)
       return done
     },
     lag: async ({ hub, group, isFresh }) => {

@@ -66,6 +66,7 @@ export function fakeBroker(): FakeBroker {
         hub: name,
         group,
         partition,
+        store: '$daemon',
         sequence: write.sequence,
         offset: write.offset ?? 0,
         enqueuedTimeMs: null,
