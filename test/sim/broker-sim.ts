@@ -5,6 +5,7 @@ import { isEhubError } from '../../src/base/error.ts'
 import { BrokerCheckpoints } from './broker-checkpoints.ts'
 import { BrokerWorld, type OpenBroker, type WorldHub } from './broker-world.ts'
 import { eventsOf, publicationPayload } from './event-body.ts'
+import { runTurns } from './scheduler.ts'
 import { crashOutcomes } from './sim-disk.ts'
 import { SimRandom } from './sim-random.ts'
 import type { OpenEngine } from './storage-world.ts'
@@ -100,6 +101,8 @@ class BrokerLife {
 
   async #step(): Promise<void> {
     const random = this.#random
+    // Sometimes the next thing happens while the last one is under way.
+    await runTurns(random.pick([0, 0, 1, 5, 20, 60]))
     if (this.world.broker === null || this.world.disk.isStopped) return this.#restart(this.#randomOutcome())
     const hub = this.world.hub(`hub${random.below(this.#config.hubs)}`)
     if (hub.presence === 'maybe') return this.#restart('kill')

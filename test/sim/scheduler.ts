@@ -134,6 +134,11 @@ export async function settle<T>(promise: Promise<T>, scheduler: Scheduler, clock
   return promise
 }
 
+/** Lets the code under test go a little way, not to where it rests. */
+export async function runTurns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve()
+}
+
 /** Lets everything run that can run without moving the clock. */
 export async function quiesce(scheduler: Scheduler): Promise<void> {
   for (let idleTurns = 0; idleTurns < idleTurnsMax; ) {

@@ -3,6 +3,7 @@
 
 import type { Durability } from '../../src/daemon/storage/storage-engine.ts'
 import { type Fault, failRandomly } from './faults.ts'
+import { runTurns } from './scheduler.ts'
 import { crashOutcomes } from './sim-disk.ts'
 import { SimRandom } from './sim-random.ts'
 import { type OpenEngine, StorageWorld, type WorldLog } from './storage-world.ts'
@@ -158,6 +159,8 @@ class StorageLife {
 
   async #step(): Promise<void> {
     const random = this.#random
+    // Sometimes the next thing happens while the last one is under way.
+    await runTurns(random.pick([0, 0, 1, 5, 20, 60]))
     const log = random.pick(this.#logs)
     const draw = random.below(100)
     if (this.world.engine === null || this.world.disk.isStopped) return this.#restart(this.#randomOutcome())

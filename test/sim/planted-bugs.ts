@@ -1,0 +1,164 @@
+// Bugs planted into the product while it is loaded (`plant-hook.mjs`), each to be found within a stated number of seeds:
+// what proves that the simulation can see. A line that is gone is an error here, not a bug that is no longer found.
+
+export interface PlantedBug {
+  readonly name: string
+  /** What goes wrong for a user. */
+  readonly harm: string
+  /** Which harness finds it. */
+  readonly kind: 'storage' | 'broker' | 'damage'
+  readonly seedsMax: number
+  readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
+}
+
+const storage = (file: string) => `src/daemon/storage/${file}`
+const broker = (file: string) => `src/daemon/broker/${file}`
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'answer before sync',
+    harm: 'an acknowledged event is lost in a power cut',
+    kind: 'storage',
+    seedsMax: 50,
+    edits: [
+      {
+        file: storage('commit-journal.ts'),
+        find: '      await file.sync()\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+        replace:
+          '    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+      },
+    ],
+  },
+  {
+    name: 'no directory sync',
+    harm: 'a new journal file is forgotten in a power cut, with everything acknowledged in it',
+    kind: 'storage',
+    seedsMax: 50,
+    edits: [
+      {
+        file: storage('journal-files.ts'),
+        find: 'await this.#disk.rename(journalNextPath, journalPath(header.generation))\n      await this.#disk.syncDirectory(journalFolder)',
+        replace: 'await this.#disk.rename(journalNextPath, journalPath(header.generation))',
+      },
+    ],
+  },
+  {
+    name: 'no checksum',
+    harm: 'a damaged payload is handed out',
+    kind: 'damage',
+    seedsMax: 4,
+    edits: [
+      {
+        file: storage('format.ts'),
+        find: 'crc32c(from.subarray(at + 4, end)) === header.crc',
+        replace: 'header.crc === header.crc',
+      },
+    ],
+  },
+  {
+    name: 'wrong truncation',
+    harm: 'what a refused write left behind is taken for acknowledged',
+    kind: 'storage',
+    seedsMax: 2000,
+    edits: [
+      {
+        file: storage('commit-journal.ts'),
+        find: '      await file.truncate(this.#position)\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'torn groups are replayed',
+    harm: 'half of an append comes back after a crash',
+    kind: 'storage',
+    seedsMax: 3000,
+    edits: [
+      {
+        file: storage('journal-format.ts'),
+        find: 'if (crc32c(from.subarray(summed, bodyEnd)) !== row.bodyCrc) return null',
+        replace: 'void summed',
+      },
+    ],
+  },
+  {
+    name: 'sequence reused',
+    harm: 'a log that was trimmed to its end counts from 0 again',
+    kind: 'storage',
+    seedsMax: 500,
+    edits: [
+      {
+        file: storage('segmented-log.ts'),
+        find: 'const trimmed = start.sequence === this.#end.sequence ? { ...state, ...this.#endState() } : state',
+        replace:
+          'const trimmed = start.sequence === this.#end.sequence ? { ...state, ...this.#endState(), end: { sequence: 0, offset: 0 }, lastTimeMs: null } : state',
+      },
+    ],
+  },
+  {
+    name: 'failed sync retried',
+    harm: 'events are acknowledged whose pages the kernel has dropped',
+    kind: 'storage',
+    seedsMax: 1000,
+    edits: [
+      {
+        file: storage('commit-journal.ts'),
+        find: '      await file.sync()\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+        replace:
+          '      await file.sync().catch(() => file.sync())\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+      },
+    ],
+  },
+  {
+    name: 'owner level checked after delivery',
+    harm: 'a displaced receiver is handed events after the new one was let in',
+    kind: 'broker',
+    seedsMax: 3000,
+    edits: [
+      {
+        file: broker('receiver.ts'),
+        find: '      const batches = [...(await read())]\n      if (this.#detached !== null) throw this.#detached\n',
+        replace: '      const batches = [...(await read())]\n',
+      },
+    ],
+  },
+  {
+    name: 'apply before durable',
+    harm: 'a checkpoint that was read is gone after a crash',
+    kind: 'broker',
+    seedsMax: 1000,
+    edits: [
+      {
+        file: broker('state-journal.ts'),
+        find: '      await this.#append(records)\n    } catch (error) {\n      this.#ahead',
+        replace:
+          '      for (const record of records) apply(this.#durable, record)\n      await this.#append(records)\n    } catch (error) {\n      this.#ahead',
+      },
+      {
+        file: broker('state-journal.ts'),
+        find: '    for (const record of records) apply(this.#durable, record)\n    for (const [index,',
+        replace: '    for (const [index,',
+      },
+    ],
+  },
+  {
+    name: 'compare-and-set ignored',
+    harm: 'two processors win the same checkpoint',
+    kind: 'broker',
+    seedsMax: 200,
+    edits: [{ file: broker('commands.ts'), find: '  if (ifMatch === undefined) return\n', replace: '  return\n' }],
+  },
+  {
+    name: 'enqueued time follows the wall clock back',
+    harm: 'reading from a time skips events',
+    kind: 'broker',
+    seedsMax: 2000,
+    edits: [
+      {
+        file: broker('partition-appender.ts'),
+        find: 'this.#lastTimeMs = Math.max(this.#lastTimeMs, this.#context.clock.now())',
+        replace: 'this.#lastTimeMs = this.#context.clock.now()',
+      },
+    ],
+  },
+]
