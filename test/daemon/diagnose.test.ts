@@ -65,6 +65,7 @@ test('a checkpoint beyond the end or before what is left is told', async (t) => 
     hub: 'orders',
     group: '$Default',
     partition: 0,
+    store: '$daemon',
     offset: 0,
     enqueuedTimeMs: null,
     owner: null,
