@@ -55,8 +55,9 @@ const refinements: readonly { readonly condition: string; readonly text: RegExp;
 ]
 
 /**
- * An error as the peer sent it. The message is the peer's description; the condition travels in the hint-free `condition`
- * of the report, which the projection table makes from the code.
+ * An error as the peer sent it, its description as the message. The condition is not kept beside the code: the projection
+ * table gives it back.
+ * @param what The thing that was asked for or lost, in front of the message.
  */
 export function errorOfCondition(condition: string | null, description: string | null, what: string): EhubError {
   const text = description === null || description === '' ? (condition ?? 'no reason given') : description

@@ -130,11 +130,6 @@ export class EventReader {
     return this.#buffer.subarray(bodyStart + (isShort ? 5 : 8), bodyEnd)
   }
 
-  /** Bytes of the message, with the broker's annotations. */
-  get messageBytes(): number {
-    return this.#end - this.#start
-  }
-
   /** The event read last; its body is a view of the bytes read. */
   event(): Event {
     const { headerStart, propertiesStart, applicationPropertiesStart, footerStart } = this.#sections
