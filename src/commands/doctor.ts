@@ -1,7 +1,10 @@
 import { isEhubError } from '../base/error.ts'
+import { keepProcess } from '../base/keep-process.ts'
 import { BaseCommand } from '../cli/base-command.ts'
-import type { FindingReply } from '../wire/control/contract.ts'
+import type { FindingReply, StatusReply } from '../wire/control/contract.ts'
 import { projectError } from '../wire/errors.ts'
+
+const probeTimeoutMs = 5000
 
 const notRunning: FindingReply = {
   check: 'daemon',
@@ -31,18 +34,38 @@ export default class Doctor extends BaseCommand {
     process.exitCode = exitCodeOf(findings)
   }
 
+  /** From outside, as an SDK comes: the daemon itself cannot tell whether its certificate is believed. */
+  async #https({ bind, ports, caFile }: StatusReply): Promise<readonly FindingReply[]> {
+    if (ports.https === null || caFile === null) return []
+    const { probeHttps } = await import('../client/https-probe.ts')
+    const hold = keepProcess()
+    const host = hostOf(bind)
+    const reason = await probeHttps({ host, port: ports.https, caFile, timeoutMs: this.timeoutMs ?? probeTimeoutMs })
+    hold.release()
+    const address = `${host}:${ports.https}`
+    if (reason === null)
+      return [{ check: 'https', level: 'ok', detail: `${address} answers, its certificate holds`, fix: null }]
+    const fix = `trust ${caFile} (NODE_EXTRA_CA_CERTS), or: ehub daemon restart`
+    return [{ check: 'https', level: 'error', detail: `${address} cannot be used: ${reason}`, fix }]
+  }
+
   async #findings(): Promise<readonly FindingReply[]> {
     try {
       const control = this.control()
       const status = await control.call('status', {})
       const { findings } = await control.call('diagnose', {})
       const daemon = `pid ${status.pid}, version ${status.version}`
-      return [{ check: 'daemon', level: 'ok', detail: daemon, fix: null }, ...findings]
+      return [{ check: 'daemon', level: 'ok', detail: daemon, fix: null }, ...(await this.#https(status)), ...findings]
     } catch (error) {
       if (isEhubError(error, 'daemon-not-running')) return [notRunning]
       throw error
     }
   }
+}
+
+function hostOf(bind: string): string {
+  if (bind === '0.0.0.0') return '127.0.0.1'
+  return bind === '::' ? '::1' : bind
 }
 
 function exitCodeOf(findings: readonly FindingReply[]): number {
