@@ -9,7 +9,7 @@ export default class ConnectionStringCommand extends BaseCommand {
     '<%= config.bin %> connection-string orders --for docker',
     'eval "$(<%= config.bin %> connection-string orders --env)"',
   ]
-  static override args = { hub: Args.string({ description: 'Hub to name in it as EntityPath.' }) }
+  static override args = { hub: Args.string({ ignoreStdin: true, description: 'Hub to name in it as EntityPath.' }) }
   static override flags = {
     for: Flags.option({
       summary: 'Where the client runs: on this machine, in a container, elsewhere on the network.',

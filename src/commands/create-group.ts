@@ -8,8 +8,8 @@ export default class CreateGroup extends BaseCommand {
     '<%= config.bin %> create-group orders billing --if-not-exists',
   ]
   static override args = {
-    hub: Args.string({ required: true, description: 'Name of the hub.' }),
-    group: Args.string({ required: true, description: 'Name of the group.' }),
+    hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }),
+    group: Args.string({ ignoreStdin: true, required: true, description: 'Name of the group.' }),
   }
   static override flags = { 'if-not-exists': Flags.boolean({ summary: 'An existing group is fine.' }) }
 

@@ -8,7 +8,7 @@ export default class CreateHub extends BaseCommand {
     '<%= config.bin %> create-hub orders --partitions 16 --group billing --group audit',
     '<%= config.bin %> create-hub orders --if-not-exists',
   ]
-  static override args = { hub: Args.string({ required: true, description: 'Name of the hub.' }) }
+  static override args = { hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }) }
   static override flags = {
     partitions: Flags.integer({
       summary: 'Number of partitions, fixed for good; 4 by default.',

@@ -8,8 +8,8 @@ export default class DeleteGroup extends BaseCommand {
   static override summary = 'Delete a consumer group with its checkpoints.'
   static override examples = ['<%= config.bin %> delete-group orders billing --yes']
   static override args = {
-    hub: Args.string({ required: true, description: 'Name of the hub.' }),
-    group: Args.string({ required: true, description: 'Name of the group.' }),
+    hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }),
+    group: Args.string({ ignoreStdin: true, required: true, description: 'Name of the group.' }),
   }
   static override flags = {
     ...confirmFlags,

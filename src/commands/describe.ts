@@ -9,7 +9,7 @@ export default class Describe extends BaseCommand {
     '<%= config.bin %> describe orders',
     "<%= config.bin %> describe orders --json | jq '.partitions[].lastSequence'",
   ]
-  static override args = { hub: Args.string({ required: true, description: 'Name of the hub.' }) }
+  static override args = { hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }) }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Describe)

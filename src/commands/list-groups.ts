@@ -4,7 +4,7 @@ import { BaseCommand } from '../cli/base-command.ts'
 export default class ListGroups extends BaseCommand {
   static override summary = 'List the consumer groups of a hub.'
   static override examples = ['<%= config.bin %> list-groups orders', '<%= config.bin %> list-groups orders --json']
-  static override args = { hub: Args.string({ required: true, description: 'Name of the hub.' }) }
+  static override args = { hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }) }
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(ListGroups)

@@ -9,7 +9,7 @@ export default class ListReceivers extends BaseCommand {
     '<%= config.bin %> list-receivers orders --json',
     '<%= config.bin %> list-receivers --kick 12',
   ]
-  static override args = { hub: Args.string({ description: 'Only the receivers of this hub.' }) }
+  static override args = { hub: Args.string({ ignoreStdin: true, description: 'Only the receivers of this hub.' }) }
   static override flags = { kick: Flags.integer({ summary: 'Disconnect the receiver with this id.', helpValue: 'ID' }) }
 
   async run(): Promise<void> {

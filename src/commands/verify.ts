@@ -10,7 +10,7 @@ export default class Verify extends BaseCommand {
   static override description =
     'Exit code 12 when something does not hold; the ranges are listed and everything else stays readable.'
   static override examples = ['<%= config.bin %> verify', '<%= config.bin %> verify orders -p 0 --json']
-  static override args = { hub: Args.string({ description: 'Only this hub.' }) }
+  static override args = { hub: Args.string({ ignoreStdin: true, description: 'Only this hub.' }) }
   static override flags = {
     partition: Flags.integer({
       char: 'p',
