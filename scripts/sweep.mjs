@@ -14,7 +14,7 @@ const { values } = parseArgs({
 const { scripts } = await import('../test/sim/scripts.ts')
 const { sweepCrashPoints } = await import('../test/sim/crash-points.ts')
 const { sweepOperations } = await import('../test/sim/nth-operation.ts')
-const { makeSmallFolder, sweepCorruption } = await import('../test/sim/corruption-sweep.ts')
+const { makeIndexedFolder, makeSmallFolder, sweepCorruption } = await import('../test/sim/corruption-sweep.ts')
 const { openPlainEngine } = await import('../test/sim/engines.ts')
 
 const sweeps = {
@@ -31,6 +31,12 @@ const sweeps = {
       for (const key of ['tried', 'unharmed', 'named', 'refused']) total[key] += report[key]
       total.failures.push(...report.failures)
     }
+    const indexed = await makeIndexedFolder(openPlainEngine)
+    const only = [...indexed.files.keys()].find((path) => path.endsWith('.index'))
+    const report = await sweepCorruption(openPlainEngine, indexed, { bytes: step, sectors: 1, phase: 0, only })
+    console.log(`  index file: ${indexed.files.get(only).length} bytes, ${report.tried} damages`)
+    for (const key of ['tried', 'unharmed', 'named', 'refused']) total[key] += report[key]
+    total.failures.push(...report.failures)
     return total
   },
 }

@@ -19,6 +19,8 @@ export interface SmallFolder {
   readonly files: Files
   readonly logs: readonly WorldLog[]
   readonly ending: Ending
+  /** Events are also looked up one by one from the end: reads that go on where the last one stopped need no index. */
+  readonly isLookedUp: boolean
 }
 
 const config: LogConfig = { durability: 'sync', segmentBytes: 2000 }
@@ -42,7 +44,21 @@ export async function makeSmallFolder(openEngine: OpenEngine, ending: Ending): P
   await world.quiesce()
   for (const log of logs) await world.verify(log)
   if (ending === 'closed') await world.attempt(world.engine!.close())
-  return { files: world.disk.files(), logs, ending }
+  return { files: world.disk.files(), logs, ending, isLookedUp: false }
+}
+
+/** One log with a sealed segment large enough to be looked up through its index file; the rest of it is sound. */
+export async function makeIndexedFolder(openEngine: OpenEngine): Promise<SmallFolder> {
+  const world = new StorageWorld(openEngine, new SimRandom(12))
+  await world.open()
+  const log = world.log({ group: 'ns/a', partition: 0 }, { durability: 'sync', segmentBytes: 400_000 })
+  await world.openLog(log)
+  for (let i = 0; i < 24; i++) {
+    world.append(log, world.makeBatches(log, 1, 50_000))
+    await world.quiesce()
+  }
+  await world.attempt(world.engine!.close())
+  return { files: world.disk.files(), logs: [log], ending: 'closed', isLookedUp: true }
 }
 
 export interface CorruptionReport {
@@ -109,6 +125,7 @@ async function start(
       try {
         const handle = await run(engine.openLog(log.id, log.config))
         const missing = await checkLog(run, log, handle)
+        if (folder.isLookedUp) await lookUpAll(run, log, handle)
         checkLoss(folder, mutation, log, missing, listening.errors)
         if (missing.batches > 0) verdict = 'named'
       } catch (error) {
@@ -129,6 +146,11 @@ function checkRefusal(error: unknown): void {
   if (!codes.some((code) => isEhubError(error, code))) throw error
 }
 
+/** Little, so that a read begins in the middle of a segment and needs its index. */
+const readBytes = 3000
+
+type Run = <T>(promise: Promise<T>) => Promise<T>
+
 interface Missing {
   readonly batches: number
   /** Behind what the log says is its end. */
@@ -136,18 +158,14 @@ interface Missing {
 }
 
 /** Reads everything that can be read; what cannot must be declared. */
-async function checkLog(
-  run: <T>(promise: Promise<T>) => Promise<T>,
-  log: WorldLog,
-  handle: PartitionLog,
-): Promise<Missing> {
+async function checkLog(run: Run, log: WorldLog, handle: PartitionLog): Promise<Missing> {
   const seen = new Set<number>()
   const { damaged } = handle.statistics()
   const declaredBehind = (sequence: number) =>
     damaged.find((range) => range.from <= sequence && sequence < range.to)?.to ?? null
   for (let next = handle.start.sequence; next < handle.end.sequence; ) {
     try {
-      const batches = await run(handle.read(next, 10_000))
+      const batches = await run(handle.read(next, readBytes))
       if (batches.length === 0)
         throw new ModelViolation(`nothing at ${next}, though the log ends at ${handle.end.sequence}`)
       for (const batch of batches) {
@@ -175,6 +193,16 @@ async function checkLog(
     throw new ModelViolation(`ends at ${handle.end.sequence}, only ${log.model.next.sequence} were sent`)
   }
   return { batches: lost.length, tail }
+}
+
+async function lookUpAll(run: Run, log: WorldLog, handle: PartitionLog): Promise<void> {
+  for (const { baseSequence } of [...log.model.expectedBatches].reverse()) {
+    const batches = await run(handle.read(baseSequence, 1))
+    if (batches[0]?.baseSequence !== baseSequence) {
+      throw new ModelViolation(`read(${baseSequence}) begins with ${batches[0]?.baseSequence}`)
+    }
+    for (const batch of batches) log.model.checkBatch(batch)
+  }
 }
 
 /** Damage of one place may cost what overlaps it, in the log it lies in; the journal belongs to all of them. */

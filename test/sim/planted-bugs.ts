@@ -6,7 +6,7 @@ export interface PlantedBug {
   /** What goes wrong for a user. */
   readonly harm: string
   /** Which harness finds it. */
-  readonly kind: 'storage' | 'broker' | 'damage'
+  readonly kind: 'storage' | 'broker' | 'damage' | 'index'
   readonly seedsMax: number
   readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
 }
@@ -53,6 +53,20 @@ export const plantedBugs: readonly PlantedBug[] = [
         find: 'crc32c(from.subarray(at + 4, end)) === header.crc',
         replace: 'header.crc === header.crc',
       },
+    ],
+  },
+  {
+    name: 'index trusted blindly',
+    harm: 'a flipped bit in an index file makes whole events unreadable',
+    kind: 'index',
+    seedsMax: 2,
+    edits: [
+      {
+        file: storage('format.ts'),
+        find: 'if (crc32c(bytes.subarray(4)) !== bytes.readUInt32LE(0)) return null\n  const entries',
+        replace: 'const entries',
+      },
+      { file: storage('log-reader.ts'), find: 'if (isDoubtful) throw new DoubtfulIndex()', replace: 'void isDoubtful' },
     ],
   },
   {

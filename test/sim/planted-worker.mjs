@@ -5,7 +5,7 @@ import { plant } from './plant-hook.mjs'
 
 const { edits, kind, seedsMax, first } = workerData
 const isPlanted = plant(edits)
-const { openSimBroker, openSimEngine } = await import('./engines.ts')
+const { openPlainEngine, openSimBroker, openSimEngine } = await import('./engines.ts')
 const run = await runnerOf(kind)
 
 async function runnerOf(name) {
@@ -17,11 +17,20 @@ async function runnerOf(name) {
     const { runBrokerSeed } = await import('./broker-sim.ts')
     return async (seed) => (await runBrokerSeed(seed, openSimEngine, openSimBroker)).failure
   }
+  if (name === 'index') {
+    const { makeIndexedFolder, sweepCorruption } = await import('./corruption-sweep.ts')
+    const folder = await makeIndexedFolder(openPlainEngine)
+    const only = [...folder.files.keys()].find((path) => path.endsWith('.index'))
+    return async (seed) => {
+      const report = await sweepCorruption(openPlainEngine, folder, { bytes: 7, sectors: 1, phase: seed, only })
+      return report.failures[0]?.error ?? null
+    }
+  }
   // Damage: each "seed" is the sweep with another phase of places.
   const { makeSmallFolder, sweepCorruption } = await import('./corruption-sweep.ts')
   return async (seed) => {
-    const folder = await makeSmallFolder(openSimEngine, seed % 2 === 0 ? 'closed' : 'killed')
-    const report = await sweepCorruption(openSimEngine, folder, { bytes: 97, sectors: 3, phase: seed })
+    const folder = await makeSmallFolder(openPlainEngine, seed % 2 === 0 ? 'closed' : 'killed')
+    const report = await sweepCorruption(openPlainEngine, folder, { bytes: 97, sectors: 3, phase: seed })
     return report.failures[0]?.error ?? null
   }
 }
