@@ -59,9 +59,9 @@ function addressOf({ role, source, target }: Attach): string {
 }
 
 function checkRoom({ connection }: LinkHost): void {
-  const { linksMax } = connection.context.limits
+  const { linksMax } = connection
   if (connection.linkCount > linksMax) {
-    throw new EhubError('quota-exceeded', `The connection has ${linksMax} links, which is the limit.`)
+    throw new EhubError('quota-exceeded', `The connection has ${linksMax} links, which is the limit at present.`)
   }
 }
 

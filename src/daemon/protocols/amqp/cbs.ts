@@ -33,6 +33,7 @@ function putToken(request: AmqpMessage, { connection }: LinkHost): Reply {
     )
   }
   connection.tokenCaller.putToken(audience, kind, token)
+  connection.authorized()
   connection.log.debug('token accepted', { audience, rule: connection.caller.name })
   return { status: 202, description: 'Accepted' }
 }

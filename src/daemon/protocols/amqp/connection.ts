@@ -26,6 +26,9 @@ import { Session } from './session.ts'
 import { Turns } from './turns.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
+// The longest a DNS name can be.
+const hostLengthMax = 253
+
 export interface ConnectionOwner {
   /** `open` is exchanged. */
   opened(connection: Connection): void
@@ -55,6 +58,7 @@ export class Connection implements ConnectionHost, TransportEvents {
   #caller: Caller | null = null
   #tokenCaller: TokenCaller | null = null
   #linkCount = 0
+  #isAuthorized = false
   #isDraining = false
   constructor(context: ServerContext, transport: Transport, owner: ConnectionOwner) {
     this.context = context
@@ -176,6 +180,15 @@ export class Connection implements ConnectionHost, TransportEvents {
 
   stall(who: object, isStalled: boolean): void {
     this.#turns.stall(who, isStalled)
+  }
+
+  authorized(): void {
+    this.#isAuthorized = true
+  }
+
+  get linksMax(): number {
+    const { linksMax, unauthorizedMax } = this.context.limits
+    return this.#isAuthorized ? linksMax : unauthorizedMax
   }
 
   linkOpened(): void {
@@ -303,9 +316,10 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.frameBytesMax = Math.max(frameBytesMin, Math.min(open.maxFrameSize, limits.sentFrameBytesMax))
     this.peerName = open.containerId
     this.log = this.log.with({ container: open.containerId })
+    this.#isAuthorized = caller !== null
     this.#caller = caller ?? (this.#tokenCaller = broker.anonymousCaller(namespaceOfHost(host)))
     this.refusals.namespace = this.#caller.namespace
-    this.refusals.host = host?.replace(/:\d+$/, '') || this.#caller.namespace
+    this.refusals.host = host?.slice(0, hostLengthMax).replace(/:\d+$/, '') || this.#caller.namespace
     if (violation !== null) throw violation
     this.#timers.opened(open.idleTimeOut)
     this.#owner.opened(this)
@@ -329,6 +343,7 @@ export class Connection implements ConnectionHost, TransportEvents {
         const { channelMax } = this.context.limits
         if (channel > channelMax) throw framingError(`channel ${channel} is above the channel-max of ${channelMax}`)
         if (this.#sessions.has(channel)) throw framingError(`channel ${channel} has a session already`)
+        this.#checkSessions()
         this.#sessions.set(channel, new Session(this, channel, performative))
         return
       }
@@ -342,6 +357,13 @@ export class Connection implements ConnectionHost, TransportEvents {
       default:
         this.#session(channel).frame(performative)
     }
+  }
+
+  #checkSessions(): void {
+    const { unauthorizedMax } = this.context.limits
+    if (this.#isAuthorized || this.#sessions.size < unauthorizedMax) return
+    const text = `${unauthorizedMax} sessions are open, which is the limit before a token is shown`
+    throw new ProtocolViolation('connection', conditions.resourceLimitExceeded, text)
   }
 
   #session(channel: number): Session {

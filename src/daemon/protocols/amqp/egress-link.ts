@@ -28,7 +28,6 @@ type Consumer = Extract<Address, { kind: 'consumer' }>
 
 export class EgressLink implements Link, Feeder {
   readonly handle: number
-  lastTransferAt: number
   readonly #session: LinkHost
   readonly #place: Place
   readonly #outlet: Outlet
@@ -51,12 +50,11 @@ export class EgressLink implements Link, Feeder {
   /** @throws EhubError what `Broker.openReceiver` throws, `argument-error` for a filter that is none. */
   constructor(session: LinkHost, attach: Attach, address: Consumer, place: Place) {
     const { connection } = session
-    const { broker, clock } = connection.context
+    const { broker } = connection.context
     const { properties } = attach
     this.#session = session
     this.#place = place
     this.handle = attach.handle
-    this.lastTransferAt = clock.monotonicMs()
     this.#wantsMetric = attach.desiredCapabilities?.includes(capabilities.runtimeMetric) ?? false
     const name =
       mapEntry(properties, linkProperties.receiverName) ?? mapEntry(properties, linkProperties.receiverNameRust)
@@ -71,6 +69,10 @@ export class EgressLink implements Link, Feeder {
     })
     this.#outlet = new Outlet(session, attach.handle, true)
     this.#receiver.onDetached((reason) => connection.guarded(() => session.detachFor(this, reason, place)))
+  }
+
+  get deliveryCount(): number {
+    return this.#outlet.deliveryCount
   }
 
   /** A receiver's client sends no transfers. */
@@ -102,10 +104,7 @@ export class EgressLink implements Link, Feeder {
     this.#isQueued = false
     if (this.#isDisposed) return 0
     const sent = this.#send(bytes)
-    if (sent > 0) {
-      this.lastTransferAt = this.#session.connection.context.clock.monotonicMs()
-      this.#receiver.report(this.#outlet.credit, this.#deliveredCount)
-    }
+    if (sent > 0) this.#receiver.report(this.#outlet.credit, this.#deliveredCount)
     if (this.#outlet.isDraining && this.#outlet.credit === 0) this.#outlet.drained()
     if (!this.#isDisposed) this.resume()
     return sent

@@ -28,6 +28,8 @@ export interface ConnectionHost {
   /** Null when the peer authenticated with PLAIN, whose rights need no tokens. */
   readonly tokenCaller: TokenCaller | null
   readonly linkCount: number
+  /** Links the connection may have at present. */
+  readonly linksMax: number
   readonly sessions: Iterable<LinkHost>
   /** Encodes a frame; it leaves at the end of the turn. */
   send(channel: number, performative: PerformativeInput): void
@@ -39,6 +41,8 @@ export interface ConnectionHost {
   feed(link: Feeder): void
   /** Nothing is read from the peer while anybody is stalled: what comes next has no room. */
   stall(who: object, isStalled: boolean): void
+  /** The peer has shown a token that is good. */
+  authorized(): void
   linkOpened(): void
   linkClosed(): void
   /** Runs what the broker or a timer started, then a turn soon; an error ends the connection. */

@@ -30,7 +30,6 @@ export interface IngressInput {
 
 export class IngressLink implements Link, InletOwner {
   readonly handle: number
-  lastTransferAt: number
   readonly #session: LinkHost
   readonly #publisher: Publisher
   readonly #messageBytesMax: number
@@ -46,7 +45,6 @@ export class IngressLink implements Link, InletOwner {
   constructor(session: LinkHost, attach: Attach, { publisher, messageBytesMax, place }: IngressInput) {
     const { context } = session.connection
     this.handle = attach.handle
-    this.lastTransferAt = context.clock.monotonicMs()
     this.#session = session
     this.#publisher = publisher
     this.#messageBytesMax = messageBytesMax
@@ -56,6 +54,10 @@ export class IngressLink implements Link, InletOwner {
     this.#inlet = new Inlet(this, attach.initialDeliveryCount ?? 0, keptBytesMax, isPresettled, context.gatherPool)
     publisher.onDetached((reason) => session.connection.guarded(() => session.detachFor(this, reason, place)))
     session.linkDue(this)
+  }
+
+  get deliveryCount(): number {
+    return this.#inlet.deliveryCount
   }
 
   transfer(transfer: TransferFields, buffer: Buffer, end: number): void {
@@ -93,8 +95,7 @@ export class IngressLink implements Link, InletOwner {
   resume(): void {}
 
   writeDue(): void {
-    const { clock, limits } = this.#session.connection.context
-    this.lastTransferAt = clock.monotonicMs()
+    const { limits } = this.#session.connection.context
     if (!this.#isStalled) this.#inlet.credit = limits.senderCredit
     this.#session.writeLinkFlow(this.handle, this.#inlet.deliveryCount, this.#inlet.credit, false)
   }

@@ -14,6 +14,8 @@ export interface AmqpLimits {
   readonly handleMax: number
   /** All links of one connection together; the service has no such text, so it is far above what clients open. */
   readonly linksMax: number
+  /** Sessions, and links, of a connection that has shown no token and no key yet: enough to show one. */
+  readonly unauthorizedMax: number
   /** Announced in `begin`: transfers the session takes before it says more. */
   readonly incomingWindow: number
   readonly outgoingWindow: number
@@ -68,6 +70,7 @@ export const defaultLimits: AmqpLimits = {
   channelMax: 4999,
   handleMax: 255,
   linksMax: 5000,
+  unauthorizedMax: 32,
   incomingWindow: 5000,
   outgoingWindow: 5000,
   senderCredit: 1000,

@@ -6,8 +6,8 @@ import type { TransferFields } from '../../../wire/amqp/transfer.ts'
 export interface Link {
   /** The same number in both directions. */
   readonly handle: number
-  /** Monotonic time of the last transfer, for idle links. */
-  readonly lastTransferAt: number
+  /** Deliveries so far, modulo 2^32: a link on which it stands still is idle. */
+  readonly deliveryCount: number
   /** A frame of a delivery; its payload is `buffer[transfer.payloadStart, end)`, valid during the call. */
   transfer(transfer: TransferFields, buffer: Buffer, end: number): void
   flow(flow: Flow): void

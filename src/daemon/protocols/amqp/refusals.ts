@@ -30,6 +30,9 @@ export interface Place {
   readonly right?: Right
 }
 
+// Names in it come from clients, and the frame has to fit the smallest peers.
+const sentenceLengthMax = 1000
+
 const claimOf = { send: 'Send', listen: 'Listen', manage: 'Manage' } as const satisfies Record<Right, string>
 
 /** Makes the refusals of one connection. */
@@ -56,7 +59,7 @@ export class Refusals {
     const projected = projectError(error.code).amqp
     const condition =
       scope === 'link' && projected === conditions.connectionForced ? conditions.detachForced : projected
-    const sentence = printable(this.#sentence(error, place))
+    const sentence = printable(this.#sentence(error, place)).slice(0, sentenceLengthMax)
     const trailer = place.hub === undefined || error.code === 'unauthorized' ? this.gateway() : this.#broker(place)
     return { condition, description: `${sentence.replace(/[.\s]+$/, '')}. ${trailer}` }
   }

@@ -32,15 +32,13 @@ const unsettled = 0
 
 export class RequestLink implements Link, InletOwner {
   readonly handle: number
-  lastTransferAt: number
   readonly #session: LinkHost
   readonly #node: RequestNode
   readonly #inlet: Inlet
 
   constructor(session: LinkHost, attach: Attach, node: RequestNode) {
-    const { clock, limits, gatherPool } = session.connection.context
+    const { limits, gatherPool } = session.connection.context
     this.handle = attach.handle
-    this.lastTransferAt = clock.monotonicMs()
     this.#session = session
     this.#node = node
     const isPresettled = attach.sndSettleMode === 1
@@ -48,10 +46,13 @@ export class RequestLink implements Link, InletOwner {
     session.linkDue(this)
   }
 
+  get deliveryCount(): number {
+    return this.#inlet.deliveryCount
+  }
+
   transfer(transfer: TransferFields, buffer: Buffer, end: number): void {
     this.#inlet.transfer(transfer, buffer, end)
-    const { clock, limits } = this.#session.connection.context
-    this.lastTransferAt = clock.monotonicMs()
+    const { limits } = this.#session.connection.context
     if (this.#inlet.credit <= limits.requestCredit / 2) this.#session.linkDue(this)
   }
 
@@ -120,7 +121,6 @@ export class ReplyLink implements Link, Feeder {
   readonly name: string
   readonly targetAddress: string | null
   readonly node: RequestNode
-  lastTransferAt: number
   readonly #session: LinkHost
   readonly #outlet: Outlet
   readonly #replies: Buffer[] = []
@@ -132,9 +132,12 @@ export class ReplyLink implements Link, Feeder {
     this.name = attach.name
     this.targetAddress = attach.target?.address ?? null
     this.node = node
-    this.lastTransferAt = session.connection.context.clock.monotonicMs()
     this.#session = session
     this.#outlet = new Outlet(session, attach.handle, attach.sndSettleMode !== unsettled)
+  }
+
+  get deliveryCount(): number {
+    return this.#outlet.deliveryCount
   }
 
   /** Queues a reply. @throws EhubError `quota-exceeded` when the client takes none of those that wait. */
@@ -172,14 +175,13 @@ export class ReplyLink implements Link, Feeder {
   pump(): number {
     this.#isQueued = false
     if (this.#isDisposed) return 0
-    const { output, context } = this.#session.connection
+    const { output } = this.#session.connection
     let sent = this.#outlet.isSending ? this.#outlet.continue() : 0
     while (!this.#outlet.isSending && this.#outlet.isOpen && !output.isBlocked) {
       const reply = this.#replies.shift()
       if (reply === undefined) break
       sent += this.#outlet.send(reply)
     }
-    this.lastTransferAt = context.clock.monotonicMs()
     if (this.#outlet.isDraining && !this.#canSend()) this.#outlet.drained()
     this.resume()
     return sent

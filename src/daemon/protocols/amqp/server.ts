@@ -92,6 +92,8 @@ export class AmqpServer implements ConnectionOwner {
   /** @throws EhubError `port-taken`; other errors of the system as they are. */
   async listen({ host, port, tls }: AmqpListenOptions): Promise<AmqpListener> {
     const server = tls === undefined ? this.#plainServer() : this.#tlsServer(tls)
+    // Also bounds those that never get through their TLS handshake.
+    server.maxConnections = this.#context.limits.connectionsMax
     await new Promise<void>((resolve, reject) => {
       const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, host, port))
       server.once('error', onError)

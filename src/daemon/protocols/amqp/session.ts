@@ -36,12 +36,13 @@ export class Session implements LinkHost {
   readonly #links: (Link | typeof detached | undefined)[] = []
   readonly #dueLinks = new Set<Link>()
   readonly #settlement: Settlement
+  /** Where each link's count stood when it last moved, as far as was looked. */
+  readonly #activity = new WeakMap<Link, { readonly deliveryCount: number; readonly since: number }>()
   #nextIncomingId: number
   #incomingWindow: number
   #nextOutgoingId = initialOutgoingId
   #nextDeliveryId = 0
   #isEnded = false
-  /** Where the deliveries of a refused outcome were meant to go, for the words. */
   readonly #writeOutcome = (first: number, last: number, outcome: Outcome): void => {
     this.#disposition(first, last, outcome)
   }
@@ -243,8 +244,14 @@ export class Session implements LinkHost {
   detachIdleLinks(): void {
     const { limits, clock } = this.connection.context
     if (limits.linkIdleMs === null) return
+    const now = clock.monotonicMs()
     for (const link of this.links) {
-      if (clock.monotonicMs() - link.lastTransferAt < limits.linkIdleMs) continue
+      const seen = this.#activity.get(link)
+      if (seen === undefined || seen.deliveryCount !== link.deliveryCount) {
+        this.#activity.set(link, { deliveryCount: link.deliveryCount, since: now })
+        continue
+      }
+      if (now - seen.since < limits.linkIdleMs) continue
       const seconds = Math.round(limits.linkIdleMs / 1000)
       const text = `The link is force detached by the broker. IdleTimerExpired: Idle timeout: ${seconds} s.`
       const description = `${text} ${this.connection.refusals.gateway()}`

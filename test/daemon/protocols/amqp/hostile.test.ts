@@ -385,3 +385,40 @@ test('an idle timeout nobody can keep and a frame size below the minimum are ref
     await peer.ended()
   }
 })
+
+test('who has shown no token gets few sessions and few links', async (t) => {
+  const server = await startRawServer(t, { limits: { unauthorizedMax: 3 } })
+  const peer = server.connect()
+  peer.write(headers.amqp)
+  await peer.header()
+  peer.send(0, { kind: 'open', containerId: 'c' })
+  await peer.expect('open')
+  peer.send(0, begin)
+  await peer.expect('begin')
+  for (let handle = 0; handle < 3; handle += 1) {
+    peer.send(0, receiverAttach('$cbs', handle))
+    assert.notEqual((await peer.expect('attach')).source, null)
+  }
+  peer.send(0, receiverAttach('$cbs', 3))
+  await detachedWith(peer, 'amqp:resource-limit-exceeded', /has 3 links, which is the limit/)
+  for (let channel = 1; channel < 3; channel += 1) {
+    peer.send(channel, begin)
+    await peer.expect('begin')
+  }
+  peer.send(3, begin)
+  await closedWith(peer, 'amqp:resource-limit-exceeded', /3 sessions are open/)
+})
+
+test('a name as long as a frame makes no sentence as long', async (t) => {
+  const server = await startRawServer(t)
+  const peer = await server.open()
+  peer.send(0, begin)
+  await peer.expect('begin')
+  for (const address of ['x'.repeat(2000), 'y'.repeat(20_000), `orders/Partitions/${'9'.repeat(1000)}`]) {
+    peer.send(0, senderAttach(address))
+    await peer.expect('attach')
+    const { error } = await peer.expect('detach')
+    assert.ok((error?.description ?? '').length < 4000)
+    peer.send(0, { kind: 'detach', handle: 0, closed: true })
+  }
+})
