@@ -57,6 +57,10 @@ interface Reading {
   envelopes: number
   replayFrom: number
   isClean: boolean
+  /** Of the file being read: its head, which was synced before the file had its name. */
+  hasHead: boolean
+  /** Files without one. */
+  readonly headless: number[]
 }
 
 /** @throws DiskError */
@@ -76,6 +80,7 @@ export async function recoverJournal(parts: Parts): Promise<RecoveredJournal> {
     if (header === null && generation >= replayFrom) journalDamage.push({ generation, from: 0, to: Infinity })
   }
   const { reading, ends } = needed.length <= 1 && last !== null ? last : await readFiles(parts, needed, limitOf)
+  for (const generation of reading.headless) journalDamage.push({ generation, from: 0, to: Infinity })
   for (const end of ends.values()) journalDamage.push(...end.damage)
   const damaged = reading.envelopes === 0 ? new Map() : await replay(parts, needed, limitOf, reading)
   const newestEnd = newest === undefined ? undefined : ends.get(newest)
@@ -106,13 +111,17 @@ async function readFiles(
     envelopes: 0,
     replayFrom: 0,
     isClean: false,
+    hasHead: false,
+    headless: [],
   }
   const ends = new Map<number, JournalEnd>()
   for (const generation of generations) {
+    reading.hasHead = false
     ends.set(
       generation,
       await scanJournalFile(parts.disk, generation, limitOf(generation), (group) => readGroup(group, reading)),
     )
+    if (!reading.hasHead) reading.headless.push(generation)
   }
   return { reading, ends }
 }
@@ -128,7 +137,8 @@ function readGroup(group: JournalGroup, reading: Reading): void {
       reading.forgotten.set(forgotten, reading.rows)
       for (const [key, { id }] of reading.states) if (id.group === forgotten) reading.states.delete(key)
     } else if (part.kind === 'checkpoint') {
-      const { replayFrom, isClean } = decodeCheckpoint(bodyOf(group, part))
+      const { replayFrom, isClean, isComplete } = decodeCheckpoint(bodyOf(group, part))
+      if (isComplete) reading.hasHead = true
       reading.replayFrom = replayFrom
       reading.isClean = isClean
     }
