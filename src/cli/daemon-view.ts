@@ -33,5 +33,6 @@ export function portPairs({ bind, ports }: StatusReply): (readonly [string, Cell
     ['amqp', address(ports.amqp)],
     ['amqps', address(ports.amqps)],
     ['https', address(ports.https)],
+    ['health', address(ports.health)],
   ]
 }

@@ -19,6 +19,8 @@ import { LagSampler } from './observe/lag-sampler.ts'
 import { MemoryHistory } from './observe/memory-history.ts'
 import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
+import { HealthServer } from './protocols/http/health-server.ts'
+import { metricsContentType, renderMetrics } from './protocols/http/metrics.ts'
 import { controlHandlers, type LagView } from './protocols/control/operations.ts'
 import { ControlServer } from './protocols/control/server.ts'
 import { openEmbeddedEngine } from './storage/embedded-engine.ts'
@@ -90,10 +92,25 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     options: { onBug: parts.onBug },
   })
   opened.add('amqp', () => amqp.close())
-  const network = await openNetwork(parts, amqp, tls, opened)
-
-  const lag = await openLag(parts, broker, owner, opened)
   const startedAtMs = clock.now()
+  const lag = await openLag(parts, broker, owner, opened)
+  const health = new HealthServer({
+    refusing: () => engine.status().refusing,
+    metrics: () =>
+      renderMetrics({
+        broker,
+        caller: owner,
+        engine: () => engine.status(),
+        lag: () => lag.snapshot,
+        connections: () => amqp.connectionCount,
+        startedAtMs,
+        version: parts.version,
+      }),
+    metricsContentType,
+    onBug: parts.onBug,
+  })
+  const network = await openNetwork(parts, amqp, health, tls, opened)
+
   const status = (): StatusReply => ({
     pid: process.pid,
     version: parts.version,
@@ -219,11 +236,13 @@ const purposes = {
   amqp: { name: 'AMQP', flag: '--amqp-port', isEssential: true },
   amqps: { name: 'AMQP over TLS', flag: '--amqps-port', isEssential: false },
   https: { name: 'HTTPS and WebSockets', flag: '--https-port', isEssential: false },
+  health: { name: 'health and metrics', flag: '--health-port', isEssential: false },
 } as const satisfies Record<keyof PortsInfo, PortPurpose>
 
 async function openNetwork(
   { config, log }: DaemonParts,
   amqp: AmqpServer,
+  health: HealthServer,
   tls: ServerTls | null,
   opened: Teardown,
 ): Promise<Network> {
@@ -237,7 +256,10 @@ async function openNetwork(
     return null
   }
   const amqpPort = await open(purposes.amqp, config.amqpPort, async (port) => (await amqp.listen({ host, port })).port)
-  if (tls === null) return { ports: { amqp: amqpPort, amqps: null, https: null }, warnings }
+  const healthPort = await open(purposes.health, config.healthPort, (port) => health.listen(host, port))
+  if (healthPort !== null) opened.add('health', () => health.close())
+  const plain = { amqp: amqpPort, health: healthPort }
+  if (tls === null) return { ports: { ...plain, amqps: null, https: null }, warnings }
 
   const credentials = { cert: tls.certificate, key: tls.key, minVersion: tlsVersionMin }
   const amqpsPort = await open(
@@ -252,7 +274,7 @@ async function openNetwork(
   amqp.attachWebSockets(https)
   const httpsPort = await open(purposes.https, config.httpsPort, (port) => listenHttps(https, host, port))
   if (httpsPort !== null) opened.add('https', () => closeHttps(https))
-  return { ports: { amqp: amqpPort, amqps: amqpsPort, https: httpsPort }, warnings }
+  return { ports: { ...plain, amqps: amqpsPort, https: httpsPort }, warnings }
 }
 
 function listenHttps(server: Server, host: string, port: number): Promise<number> {

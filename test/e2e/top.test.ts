@@ -165,6 +165,8 @@ test('slowed, stopped, rewound and caught up: WARN, STOP, REWIND, OK', async (t)
   await person.run(['create-group', 'orders', 'billing'])
   const { socketPath } = JSON.parse(readFileSync(join(person.home, 'run/daemon.json'), 'utf8'))
   const control = new ControlClient({ socketPath, clock: new SystemClock(), timeoutMs: 10_000 })
+  const { ports } = await control.call('status', {})
+  const healthPort = ports.health
   const sender = person.start(['send', 'orders', '--rate', '500/s', '--linger', '10ms', '--quiet'])
   sender.stdin?.on('error', () => undefined).write('x\n'.repeat(30_000))
 
@@ -189,6 +191,11 @@ test('slowed, stopped, rewound and caught up: WARN, STOP, REWIND, OK', async (t)
         // The commands say the same as the daemon.
         const { stdout } = await person.run(['lag', 'orders', '-g', 'billing'])
         assert.equal(stdout.trim().split('\t').at(-1), status)
+        const metrics = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text()
+        assert.match(
+          metrics,
+          new RegExp(`ehub_group_status\\{hub="orders",group="billing",partition="0",status="${status}"\\} 1\n`),
+        )
         return
       }
     }

@@ -11,6 +11,8 @@ export interface PortsInfo {
   readonly amqps: number | null
   /** HTTPS with AMQP over WebSockets. */
   readonly https: number | null
+  /** Health and metrics over HTTP. */
+  readonly health: number | null
 }
 
 export interface StatusReply {

@@ -1,0 +1,128 @@
+// Prometheus metrics of the daemon, made anew for each scrape from what the broker, the engine and the lag sampler say. Names
+// and labels are a contract: docs/OPERATIONS.md, "Metrics". No state of its own: what counts survives in the log itself.
+
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { LagSnapshot } from '../../../wire/lag/snapshot.ts'
+import type { Broker, Caller } from '../../broker/broker-api.ts'
+import type { EngineStatus } from '../../storage/storage-engine.ts'
+
+export interface MetricsSources {
+  readonly broker: Broker
+  /** With the right to see everything. */
+  readonly caller: Caller
+  readonly engine: () => EngineStatus
+  readonly lag: () => LagSnapshot
+  readonly connections: () => number
+  readonly startedAtMs: number
+  readonly version: string
+}
+
+/** Level of a group or partition as a number: alerts compare. */
+const levelNumbers = { OK: 0, UNKNOWN: 1, WARN: 2, ERR: 3 } as const
+
+export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE
+
+export async function renderMetrics(sources: MetricsSources): Promise<string> {
+  const registry = new Registry()
+  daemonMetrics(registry, sources)
+  hubMetrics(registry, sources)
+  lagMetrics(registry, sources)
+  return registry.metrics()
+}
+
+function gauge<Label extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+): Gauge<Label> {
+  return new Gauge({ name, help, labelNames: [...labelNames], registers: [registry] })
+}
+
+/** Counted by the log itself: the value is set once, since the registry lives for one scrape. */
+function counter<Label extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly Label[],
+): Counter<Label> {
+  return new Counter({ name, help, labelNames: [...labelNames], registers: [registry] })
+}
+
+function daemonMetrics(registry: Registry, { engine, connections, startedAtMs, version }: MetricsSources): void {
+  const status = engine()
+  gauge(registry, 'ehub_build_info', 'The running version, always 1.', ['version']).set({ version }, 1)
+  gauge(registry, 'ehub_start_time_seconds', 'When the daemon started, Unix seconds.', []).set(startedAtMs / 1000)
+  gauge(registry, 'ehub_connections', 'Open AMQP connections.', []).set(connections())
+  gauge(registry, 'ehub_resident_memory_bytes', 'Memory of the process.', []).set(process.memoryUsage.rss())
+  gauge(registry, 'ehub_storage_refusing', '1 while events are refused because of the disk.', []).set(
+    status.refusing === null ? 0 : 1,
+  )
+  gauge(registry, 'ehub_storage_open_logs', 'Logs that take events.', []).set(status.openLogs)
+}
+
+function hubMetrics(registry: Registry, { broker, caller }: MetricsSources): void {
+  const labels = ['hub', 'partition'] as const
+  const events = counter(
+    registry,
+    'ehub_partition_events_total',
+    'Events ever stored: last sequence number + 1.',
+    labels,
+  )
+  const offset = counter(registry, 'ehub_partition_bytes_total', 'Bytes ever stored: the last offset.', labels)
+  const begin = gauge(registry, 'ehub_partition_begin_sequence', 'First readable sequence number.', labels)
+  const stored = gauge(registry, 'ehub_partition_stored_bytes', 'Bytes on disk.', labels)
+  const damaged = gauge(registry, 'ehub_partition_damaged_events', 'Events that cannot be read any more.', labels)
+  const receivers = gauge(registry, 'ehub_receivers', 'Receivers attached.', ['hub', 'group', 'partition'])
+  const delivered = gauge(registry, 'ehub_receiver_delivered_events', 'Events handed to the receivers attached now.', [
+    'hub',
+    'group',
+    'partition',
+  ])
+  for (const { name: hub, partitionCount } of broker.listHubs(caller)) {
+    for (let index = 0; index < partitionCount; index++) {
+      const partition = String(index)
+      const described = broker.describePartition(caller, hub, partition)
+      events.inc({ hub, partition }, described.lastSequence + 1)
+      offset.inc({ hub, partition }, Math.max(0, described.lastOffset))
+      begin.set({ hub, partition }, described.beginSequence)
+      stored.set({ hub, partition }, described.storedBytes)
+      const lost = broker.damageOf(caller, hub, index).reduce((sum, { from, to }) => sum + (to - from), 0)
+      damaged.set({ hub, partition }, lost)
+    }
+  }
+  for (const { hub, group, partition, deliveredCount } of broker.listReceivers(caller, null)) {
+    receivers.inc({ hub, group, partition: String(partition) })
+    delivered.inc({ hub, group, partition: String(partition) }, deliveredCount)
+  }
+}
+
+function lagMetrics(registry: Registry, { lag }: MetricsSources): void {
+  const labels = ['hub', 'group', 'partition'] as const
+  const events = gauge(registry, 'ehub_group_lag_events', 'Events stored and not handled by the group.', labels)
+  const age = gauge(
+    registry,
+    'ehub_group_lag_age_seconds',
+    'Age of the oldest event not handled; absent when there is none.',
+    labels,
+  )
+  const size = gauge(registry, 'ehub_group_lag_bytes', 'Bytes stored behind the checkpoint.', labels)
+  const lost = gauge(registry, 'ehub_group_lost_events', 'Events removed before the group came to them.', labels)
+  const checkpoint = gauge(registry, 'ehub_group_checkpoint_sequence', 'Sequence number of the checkpoint.', labels)
+  const level = gauge(registry, 'ehub_group_level', '0 OK, 1 unknown, 2 warning, 3 error.', labels)
+  const status = gauge(registry, 'ehub_group_status', '1 for the status the partition has.', [
+    ...labels,
+    'status',
+  ] as const)
+  for (const row of lag().partitions) {
+    if (row.status === 'UNUSED') continue
+    const at = { hub: row.hub, group: row.group, partition: String(row.partition) }
+    events.set(at, row.lag)
+    lost.set(at, row.lost)
+    level.set(at, levelNumbers[row.level])
+    status.set({ ...at, status: row.status }, 1)
+    if (row.ageMs !== null) age.set(at, row.ageMs / 1000)
+    if (row.lagBytes !== null) size.set(at, row.lagBytes)
+    if (row.checkpoint !== null) checkpoint.set(at, row.checkpoint)
+  }
+}
