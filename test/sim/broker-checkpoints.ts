@@ -81,9 +81,11 @@ export class BrokerCheckpoints {
         }),
       (error: unknown) =>
         this.#world.ifAlive(generation, () => {
-          const isConflict = isEhubError(error, 'checkpoint-conflict')
-          if (!isConflict) return this.#world.fail(error)
-          this.#world.registerCompleted(operation, { kind: 'conflict' })
+          if (isEhubError(error, 'checkpoint-conflict')) {
+            this.#world.registerCompleted(operation, { kind: 'conflict' })
+          } else if (this.#world.isFault(error)) {
+            this.#world.registerCompleted(operation, { kind: 'unknown' })
+          } else this.#world.fail(error)
         }),
     )
   }
@@ -97,8 +99,11 @@ export class BrokerCheckpoints {
       (error: unknown) =>
         this.#world.ifAlive(generation, () => {
           // Clearing what is not there says so: it took effect on nothing.
-          if (!isEhubError(error, 'checkpoint-not-found')) return this.#world.fail(error)
-          this.#world.registerCompleted(operation, { kind: 'done' })
+          if (isEhubError(error, 'checkpoint-not-found')) {
+            this.#world.registerCompleted(operation, { kind: 'done' })
+          } else if (this.#world.isFault(error)) {
+            this.#world.registerCompleted(operation, { kind: 'unknown' })
+          } else this.#world.fail(error)
         }),
     )
   }

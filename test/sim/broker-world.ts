@@ -24,6 +24,14 @@ export type OpenBroker = (parts: {
   readonly log: Log
 }) => Promise<Broker>
 
+const faultCodes: readonly EhubErrorCode[] = [
+  'storage-failed',
+  'storage-closed',
+  'disk-full',
+  'server-busy',
+  'data-folder-unusable',
+]
+
 /** `maybe`: an answer never came. */
 export type Presence = 'present' | 'absent' | 'maybe'
 
@@ -54,11 +62,17 @@ export class BrokerWorld {
   #registerNext = 0
   #failure: Error | null = null
 
-  constructor(openEngine: OpenEngine, openBroker: OpenBroker, random: SimRandom) {
+  /** Whether operations may fail: injected faults or a full disk. */
+  mayFail = false
+  /** Of the disk after the next restart. */
+  capacityBytes: number
+
+  constructor(openEngine: OpenEngine, openBroker: OpenBroker, random: SimRandom, capacityBytes = Infinity) {
     this.#openEngine = openEngine
     this.#openBroker = openBroker
     this.random = random
-    this.disk = new SimDisk({ clock: this.clock, random: random.split('disk') })
+    this.capacityBytes = capacityBytes
+    this.disk = new SimDisk({ clock: this.clock, random: random.split('disk'), capacityBytes })
   }
 
   get caller(): Caller {
@@ -81,9 +95,14 @@ export class BrokerWorld {
       if (this.#failure !== null) throw this.#failure
       if (error instanceof ModelViolation) throw error
       if (this.disk.isStopped) return { kind: 'stopped' }
-      if (isEhubError(error) && allowed.includes(error.code)) return { kind: 'failed', error }
+      if (isEhubError(error) && (allowed.includes(error.code) || this.isFault(error))) return { kind: 'failed', error }
       throw error
     }
+  }
+
+  /** An error that may come while faults are on. */
+  isFault(error: unknown): boolean {
+    return this.mayFail && faultCodes.some((code) => isEhubError(error, code))
   }
 
   get pendingSends(): number {
@@ -135,7 +154,7 @@ export class BrokerWorld {
   restart(outcome: CrashOutcome | 'kill'): void {
     this.generation++
     this.traceHash = Math.imul(this.traceHash ^ this.disk.traceHash, 0x01000193) >>> 0
-    const options = { clock: this.clock }
+    const options = { clock: this.clock, capacityBytes: this.capacityBytes }
     this.disk =
       outcome === 'kill' ? this.disk.kill(options) : this.disk.crash(outcome, options, this.random.uint32() / 2 ** 32)
     this.clock.dropTimers()
