@@ -87,13 +87,16 @@ export class LogWriter {
     this.#pendingBytes += append.bytes
   }
 
-  /** Writes an append of one envelope on this thread when nothing is before it and the file is open. @throws DiskError */
+  /**
+   * Writes an append of one envelope on this thread when nothing is before it and the file is open; `onWritten` is called
+   * before it returns true. @throws DiskError
+   */
   writeAtOnce(append: StagedAppend): boolean {
     const only = append.batches[0]
     if (this.#isRunning || this.#pending.length > 0 || append.batches.length !== 1 || only === undefined) return false
     if (this.unsyncedBytes > this.#parts.unsyncedBytesMax) return false
     if (!this.#parts.files.writeSync(append.segment, only.envelope)) return false
-    this.#settle(append)
+    this.#noteWritten([append])
     return true
   }
 
@@ -194,8 +197,7 @@ export class LogWriter {
       await this.#parts.onWriteFailed(error)
       return false
     }
-    for (const append of run) this.#settle(append)
-    this.#parts.onWritten(run)
+    this.#noteWritten(run)
     this.#tellProgress()
     return true
   }
@@ -218,13 +220,15 @@ export class LogWriter {
     return this.#pending.splice(0, count)
   }
 
-  #settle(append: StagedAppend): void {
-    for (const { slab, envelope } of append.batches) this.#parts.slabs.settle(slab, envelope.length)
-    this.#written = {
-      segment: append.segment,
-      position: append.segment.writtenPosition,
-      end: append.end,
-      timeMs: append.timeMs,
+  #noteWritten(run: readonly StagedAppend[]): void {
+    const last = run.at(-1)
+    if (last === undefined) return
+    const { segment, end, timeMs } = last
+    this.#written = { segment, position: segment.writtenPosition, end, timeMs }
+    this.#parts.onWritten(run)
+    // Last: memory that is settled may be given up and filled anew at once, before a reader was told of what lies in it.
+    for (const append of run) {
+      for (const { slab, envelope } of append.batches) this.#parts.slabs.settle(slab, envelope.length)
     }
   }
 

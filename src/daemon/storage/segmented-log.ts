@@ -332,11 +332,7 @@ export class SegmentedLog implements PartitionLog, JournalClient, SlabUser {
         void this.#onWriteFailed(error)
         return
       }
-      if (isWritten) {
-        this.#commit(append)
-        this.#host.needsSync(this)
-        return
-      }
+      if (isWritten) return
     }
     this.#writer.enqueue(append)
     void this.#writer.write()
