@@ -200,7 +200,20 @@ let isStarting = false
 
 async function startDaemon() {
   isStarting = true
-  const argv = ['daemon', 'start', '--amqp-port', '0', '--amqps-port', '0', '--https-port', '0', '--health-port', '0']
+  const argv = [
+    'daemon',
+    'start',
+    '--amqp-port',
+    '0',
+    '--amqps-port',
+    '0',
+    '--https-port',
+    '0',
+    '--blob-port',
+    '0',
+    '--health-port',
+    '0',
+  ]
   await run(argv, { isPrinted: true })
   daemonPid = JSON.parse((await run(['daemon', 'status', '--json'])).toString('utf8')).pid
   isStarting = false

@@ -25,7 +25,7 @@ const groups = {
     isolation: 'none',
   },
   sim: { stage: 1, files: ['test/{sim,conformance}/**/*.test.ts'], isolation: 'none' },
-  interop: { stage: 2, files: ['test/interop/azure-event-hubs-js/**/*.test.ts'], isolation: 'process' },
+  interop: { stage: 2, files: ['test/interop/azure-{event-hubs,blob}-js/**/*.test.ts'], isolation: 'process' },
   e2e: { stage: 2, files: ['test/e2e/**/*.test.ts'], isolation: 'process' },
 }
 

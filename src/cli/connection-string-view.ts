@@ -3,9 +3,9 @@
 import { networkInterfaces } from 'node:os'
 import { EhubError } from '../base/error.ts'
 import { type ConnectionString, formatConnectionString } from '../wire/connection-string.ts'
-import type { RuleReply, StatusReply } from '../wire/control/contract.ts'
+import type { RuleReply, StatusReply, StorageAccountReply } from '../wire/control/contract.ts'
 
-export const audiences = ['host', 'docker', 'lan'] as const
+export const audiences = ['host', 'docker', 'lan', 'blob'] as const
 export type Audience = (typeof audiences)[number]
 
 export interface ConnectionStringRequest {
@@ -13,7 +13,7 @@ export interface ConnectionStringRequest {
   readonly rules: readonly RuleReply[]
   readonly ruleName: string
   readonly hub: string | null
-  readonly audience: Audience
+  readonly audience: Exclude<Audience, 'blob'>
   readonly isTls: boolean
 }
 
@@ -56,7 +56,22 @@ export function connectionStringFor(request: ConnectionStringRequest): Connectio
   }
 }
 
-function hostFor(audience: Audience, bind: string): string {
+/**
+ * Of the account in which processors keep checkpoints, for clients on this machine; in the path style every SDK takes.
+ * @throws EhubError `not-allowed` when the daemon does not listen for it.
+ */
+export function blobConnectionString({ ports, bind }: StatusReply, { name, key }: StorageAccountReply): string {
+  if (ports.blob === null) {
+    throw new EhubError('not-allowed', 'the daemon does not listen for checkpoints in blobs', {
+      hint: 'Its port was taken when the daemon started: see "ehub daemon status", move it with --blob-port.',
+    })
+  }
+  const host = isAny(bind) || isLoopback(bind) ? (bind === '::1' ? '[::1]' : '127.0.0.1') : bracketed(bind)
+  const endpoint = `http://${host}:${ports.blob}/${name}`
+  return `DefaultEndpointsProtocol=http;AccountName=${name};AccountKey=${key};BlobEndpoint=${endpoint};`
+}
+
+function hostFor(audience: Exclude<Audience, 'blob'>, bind: string): string {
   if (audience === 'docker') return 'host.docker.internal'
   if (audience === 'lan') return isAny(bind) || isLoopback(bind) ? lanAddress() : bracketed(bind)
   return isAny(bind) || isLoopback(bind) ? 'localhost' : bracketed(bind)

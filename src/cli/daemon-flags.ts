@@ -44,6 +44,7 @@ export const daemonFlags = {
   'amqp-port': port('Port for AMQP, 5672 by default', 'EHUB_AMQP_PORT'),
   'amqps-port': port('Port for AMQP over TLS, 5671 by default', 'EHUB_AMQPS_PORT'),
   'https-port': port('Port for HTTPS with AMQP over WebSockets, 8443 by default', 'EHUB_HTTPS_PORT'),
+  'blob-port': port('Port where processors keep checkpoints in blobs, 10000 by default', 'EHUB_BLOB_PORT'),
   'health-port': port('Port for health and metrics over HTTP, 5300 by default', 'EHUB_HEALTH_PORT'),
   hub: Flags.string({
     summary: 'Hub to make at start unless it exists; may be repeated.',

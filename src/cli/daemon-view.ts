@@ -33,6 +33,7 @@ export function portPairs({ bind, ports }: StatusReply): (readonly [string, Cell
     ['amqp', address(ports.amqp)],
     ['amqps', address(ports.amqps)],
     ['https', address(ports.https)],
+    ['blob', address(ports.blob)],
     ['health', address(ports.health)],
   ]
 }

@@ -21,6 +21,7 @@ import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
 import { HealthServer } from './protocols/http/health-server.ts'
 import { metricsContentType, renderMetrics } from './protocols/http/metrics.ts'
+import { BlobServer } from './protocols/blob/server.ts'
 import { controlHandlers, type LagView } from './protocols/control/operations.ts'
 import { ControlServer } from './protocols/control/server.ts'
 import { openEmbeddedEngine } from './storage/embedded-engine.ts'
@@ -92,6 +93,13 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     options: { onBug: parts.onBug },
   })
   opened.add('amqp', () => amqp.close())
+  const blob = new BlobServer({
+    blobs: broker.blobs,
+    clock,
+    random,
+    log: log.with({ part: 'blob' }),
+    onBug: parts.onBug,
+  })
   const startedAtMs = clock.now()
   const lag = await openLag(parts, broker, owner, opened)
   const health = new HealthServer({
@@ -109,7 +117,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     metricsContentType,
     onBug: parts.onBug,
   })
-  const network = await openNetwork(parts, amqp, health, tls, opened)
+  const network = await openNetwork(parts, { amqp, blob, health }, tls, opened)
 
   const status = (): StatusReply => ({
     pid: process.pid,
@@ -227,6 +235,12 @@ function openTls({ config, machine, clock, random, self }: DaemonParts, rendezvo
   return certificates({ folder, hostName: machine.hostName, clock, random }, self)
 }
 
+interface Servers {
+  readonly amqp: AmqpServer
+  readonly blob: BlobServer
+  readonly health: HealthServer
+}
+
 interface Network {
   readonly ports: PortsInfo
   readonly warnings: readonly string[]
@@ -236,13 +250,13 @@ const purposes = {
   amqp: { name: 'AMQP', flag: '--amqp-port', isEssential: true },
   amqps: { name: 'AMQP over TLS', flag: '--amqps-port', isEssential: false },
   https: { name: 'HTTPS and WebSockets', flag: '--https-port', isEssential: false },
+  blob: { name: 'checkpoints in blobs', flag: '--blob-port', isEssential: false },
   health: { name: 'health and metrics', flag: '--health-port', isEssential: false },
 } as const satisfies Record<keyof PortsInfo, PortPurpose>
 
 async function openNetwork(
   { config, log }: DaemonParts,
-  amqp: AmqpServer,
-  health: HealthServer,
+  { amqp, blob, health }: Servers,
   tls: ServerTls | null,
   opened: Teardown,
 ): Promise<Network> {
@@ -256,9 +270,11 @@ async function openNetwork(
     return null
   }
   const amqpPort = await open(purposes.amqp, config.amqpPort, async (port) => (await amqp.listen({ host, port })).port)
+  const blobPort = await open(purposes.blob, config.blobPort, (port) => blob.listen(host, port))
+  if (blobPort !== null) opened.add('blob', () => blob.close())
   const healthPort = await open(purposes.health, config.healthPort, (port) => health.listen(host, port))
   if (healthPort !== null) opened.add('health', () => health.close())
-  const plain = { amqp: amqpPort, health: healthPort }
+  const plain = { amqp: amqpPort, blob: blobPort, health: healthPort }
   if (tls === null) return { ports: { ...plain, amqps: null, https: null }, warnings }
 
   const credentials = { cert: tls.certificate, key: tls.key, minVersion: tlsVersionMin }

@@ -25,6 +25,7 @@ export interface DaemonSettings {
   readonly 'amqp-port'?: number | undefined
   readonly 'amqps-port'?: number | undefined
   readonly 'https-port'?: number | undefined
+  readonly 'blob-port'?: number | undefined
   readonly 'health-port'?: number | undefined
   readonly hub?: readonly string[] | undefined
   readonly 'log-level'?: string | undefined
@@ -47,6 +48,7 @@ export interface DaemonConfig {
   readonly amqpPort: PortChoice
   readonly amqpsPort: PortChoice
   readonly httpsPort: PortChoice
+  readonly blobPort: PortChoice
   readonly healthPort: PortChoice
   /** Made at start unless they exist. */
   readonly hubs: readonly HubSeed[]
@@ -56,7 +58,13 @@ export interface DaemonConfig {
 }
 
 /** Decision D11. */
-const defaultPorts = { 'amqp-port': 5672, 'amqps-port': 5671, 'https-port': 8443, 'health-port': 5300 } as const
+const defaultPorts = {
+  'amqp-port': 5672,
+  'amqps-port': 5671,
+  'https-port': 8443,
+  'blob-port': 10_000,
+  'health-port': 5300,
+} as const
 
 type Kind = 'text' | 'texts' | 'boolean' | 'port'
 
@@ -71,6 +79,7 @@ const fileKeys = {
   'amqp-port': 'port',
   'amqps-port': 'port',
   'https-port': 'port',
+  'blob-port': 'port',
   'health-port': 'port',
   hub: 'texts',
   'log-level': 'text',
@@ -97,6 +106,7 @@ export function readDaemonConfig(given: DaemonSettings, machine: Machine): Daemo
     amqpPort: port('amqp-port'),
     amqpsPort: port('amqps-port'),
     httpsPort: port('https-port'),
+    blobPort: port('blob-port'),
     healthPort: port('health-port'),
     hubs: (settings.hub ?? []).map(parseHubSeed),
     logLevel: oneOf('log-level', settings['log-level'] ?? 'info', logLevels),

@@ -83,6 +83,7 @@ function systemCode(error: unknown): unknown {
 const usualHolders: Readonly<Record<number, string>> = {
   5671: 'RabbitMQ and other AMQP brokers use it',
   5672: 'RabbitMQ, Qpid, ActiveMQ, the Event Hubs emulator and other ehub daemons use it',
+  10000: 'Azurite uses it',
   8443: 'development web servers and application servers use it',
 }
 

@@ -27,6 +27,7 @@ describe('daemon configuration', () => {
       amqpPort: { port: 5672, isExplicit: false },
       amqpsPort: { port: 5671, isExplicit: false },
       httpsPort: { port: 8443, isExplicit: false },
+      blobPort: { port: 10_000, isExplicit: false },
       healthPort: { port: 5300, isExplicit: false },
       hubs: [],
       logLevel: 'info',

@@ -75,7 +75,8 @@ export class Person {
 
   /** A background daemon on free ports. */
   async startDaemon(argv: readonly string[] = []): Promise<Finished> {
-    const ports = ['--amqp-port', '0', '--amqps-port', '0', '--https-port', '0', '--health-port', '0']
+    const names = ['amqp', 'amqps', 'https', 'blob', 'health']
+    const ports = names.flatMap((name) => [`--${name}-port`, '0'])
     const given = ports.filter((_, index) => !argv.includes(ports[index - (index % 2)] ?? ''))
     return this.run(['daemon', 'start', ...given, ...argv])
   }

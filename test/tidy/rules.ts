@@ -52,6 +52,10 @@ const floors: readonly Floor[] = [
     may: ['src/base/', 'src/wire/', 'src/daemon/broker/', 'src/daemon/storage/storage-engine.ts'],
   },
   {
+    folder: 'src/daemon/protocols/blob/',
+    may: ['src/base/', 'src/wire/', 'src/daemon/broker/', 'src/daemon/storage/storage-engine.ts'],
+  },
+  {
     folder: 'src/daemon/protocols/http/',
     may: ['src/base/', 'src/wire/', 'src/daemon/broker/', 'src/daemon/storage/storage-engine.ts'],
     packages: ['prom-client'],

@@ -12,6 +12,8 @@ export interface PortsInfo {
   /** HTTPS with AMQP over WebSockets. */
   readonly https: number | null
   /** Health and metrics over HTTP. */
+  /** Checkpoints in blobs over HTTP. */
+  readonly blob: number | null
   readonly health: number | null
 }
 
@@ -78,6 +80,12 @@ export interface RuleReply {
   readonly rights: readonly string[]
   readonly primaryKey: string
   readonly secondaryKey: string
+}
+
+export interface StorageAccountReply {
+  readonly name: string
+  /** Base64. */
+  readonly key: string
 }
 
 export interface CheckpointReply {
@@ -174,6 +182,8 @@ export interface ControlOperations {
   }
   deleteGroup: { request: { readonly hub: string; readonly group: string }; reply: Record<never, never> }
   listRules: { request: Record<never, never>; reply: { readonly rules: readonly RuleReply[] } }
+  /** The account of the blob endpoint. */
+  storageAccount: { request: Record<never, never>; reply: StorageAccountReply }
   listReceivers: { request: { readonly hub?: string }; reply: { readonly receivers: readonly ReceiverReply[] } }
   kickReceiver: { request: { readonly id: number }; reply: Record<never, never> }
   listCheckpoints: {
@@ -250,6 +260,7 @@ export const routes = {
   createGroup: { method: 'PUT', path: '/hubs/:hub/groups/:group' },
   deleteGroup: { method: 'DELETE', path: '/hubs/:hub/groups/:group' },
   listRules: { method: 'GET', path: '/rules' },
+  storageAccount: { method: 'GET', path: '/storage-account' },
   listReceivers: { method: 'GET', path: '/receivers' },
   kickReceiver: { method: 'DELETE', path: '/receivers/:id' },
   listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
@@ -288,6 +299,7 @@ export const requestFields = {
   createGroup: { hub: 'text', group: 'text', ifNotExists: 'boolean?' },
   deleteGroup: hubAndGroup,
   listRules: {},
+  storageAccount: {},
   listReceivers: { hub: 'text?' },
   kickReceiver: { id: 'integer' },
   listCheckpoints: { hub: 'text', group: 'text', store: 'text?' },

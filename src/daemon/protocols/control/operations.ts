@@ -86,6 +86,7 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       return done
     },
     listRules: () => ({ rules: broker.listRules(caller) }),
+    storageAccount: () => broker.blobs.account,
     listReceivers: ({ hub }) => ({ receivers: broker.listReceivers(caller, hub ?? null) }),
     kickReceiver: ({ id }) => {
       broker.kickReceiver(caller, id)
