@@ -108,6 +108,8 @@ interface KnownLog {
   /** Where the log ends, as readers saw it; beyond `state.end` when a file failed. */
   end: Position
   log: SegmentedLog | null
+  /** Everything acknowledged is in the journal until it is synced. */
+  isSync: boolean
   /** It goes on in a new segment of which the journal has no row yet. */
   isMoved: boolean
   repairing: Promise<void>
@@ -267,7 +269,7 @@ class EmbeddedEngine implements StorageEngine {
     const logNumber = known?.logNumber ?? this.#nextLogNumber++
     const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
     const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
-    this.#known.set(key, { ...makeKnown(logNumber, log.journalState().state), log })
+    this.#known.set(key, { ...makeKnown(logNumber, log.journalState().state), isSync: log.isSync, log })
     try {
       // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
       if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
@@ -463,10 +465,15 @@ class EmbeddedEngine implements StorageEngine {
     const generation = this.#host.nextGeneration()
     const rehome = new Rehome(known.state, { disk: this.#disk, now: this.#clock.now(), generation })
     try {
-      if (log === null || log.isSync) {
+      if (known.isSync) {
         await journalEnvelopes(this.#disk, id, this.#journal.oldestNeeded, (envelope) => rehome.add(envelope))
-      } else {
+      } else if (log !== null) {
         for (const batch of log.rescued(known.state.end.sequence)) await rehome.add(plainEnvelope(batch))
+      } else {
+        const lost = `sequences ${known.state.end.sequence} to ${known.end.sequence - 1} of ${logKey(id)}`
+        throw new EhubError('storage-failed', `${lost} could not be saved after a failed sync`, {
+          hint: 'Check the disk, then restart the daemon: it finds what the disk still has.',
+        })
       }
       known.state = { ...(await rehome.finish()), start: log?.start ?? known.state.start }
       this.#log.warn('a log goes on in a new segment after its file failed', {
@@ -528,7 +535,15 @@ class EmbeddedEngine implements StorageEngine {
 }
 
 function makeKnown(logNumber: number, state: LogState): KnownLog {
-  return { logNumber, state, end: state.end, log: null, isMoved: false, repairing: Promise.resolve() }
+  return {
+    logNumber,
+    state,
+    end: state.end,
+    log: null,
+    isSync: state.isExact,
+    isMoved: false,
+    repairing: Promise.resolve(),
+  }
 }
 
 async function readVersion(disk: Disk): Promise<FolderVersion | null> {

@@ -16,7 +16,7 @@ import {
 import type { LogState } from './journal-format.ts'
 import { findJournalFiles, journalLimits, scanJournalFile } from './journal-scan.ts'
 import { decodeState } from './journal-format.ts'
-import { logFolder, logKey, numbered, segmentPath, tornFolder } from './paths.ts'
+import { logFolder, logKey, numbered, numberOfName, segmentPath, tornFolder } from './paths.ts'
 import { reEncode } from './staged-append.ts'
 
 export interface RehomeParts {
@@ -70,7 +70,19 @@ export class Rehome {
     // It is durable: what close answers changes nothing.
     await this.close().catch(() => undefined)
     await this.#parts.disk.syncDirectory(logFolder(this.#state.id))
+    await this.#removeSuperseded()
     return { ...this.#state, isExact: true }
+  }
+
+  /** Segments behind the failed one: all they hold is in the new one now. */
+  async #removeSuperseded(): Promise<void> {
+    const { id, segmentBase } = this.#state
+    const { disk } = this.#parts
+    for (const { name } of await disk.list(logFolder(id))) {
+      const base = numberOfName(name, 'log') ?? numberOfName(name, 'index')
+      if (base !== null && base > (segmentBase ?? Infinity)) await disk.remove(`${logFolder(id)}/${name}`)
+    }
+    await disk.syncDirectory(logFolder(id))
   }
 
   /** Gives the file back, also after a failure. */

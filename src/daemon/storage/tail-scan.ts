@@ -43,9 +43,14 @@ export async function scanTail(
   searchBytesMax: number,
 ): Promise<TailScan> {
   const scan = new Scan(place, claimedEnd)
-  for (const segment of files.segments.slice(from)) {
+  const found = files.segments.slice(from)
+  for (const [index, segment] of found.entries()) {
     await files.loadHeader(segment)
-    await scan.walk(files, segment, searchBytesMax)
+    const next = found[index + 1]
+    const previous = next === undefined ? null : ((await files.loadHeader(next))?.previous ?? null)
+    // Where the next segment says that this one ended, it ended, also after a failed sync left more in it.
+    const limit = previous?.baseSequence === segment.baseSequence ? previous.endPosition : Infinity
+    await scan.walk(files, segment, limit, searchBytesMax)
   }
   return scan.result()
 }
@@ -65,7 +70,7 @@ class Scan {
     this.#claimedEnd = claimedEnd
   }
 
-  async walk(files: LogFiles, segment: Segment, searchBytesMax: number): Promise<void> {
+  async walk(files: LogFiles, segment: Segment, limit: number, searchBytesMax: number): Promise<void> {
     const { header } = segment
     // Without a header nothing in it can be told from old bytes. If it was synced, what is written later says so.
     if (header === null) {
@@ -81,7 +86,7 @@ class Scan {
     const position = isSame ? this.#place.position : headerBytes
     const held = await files.hold(segment)
     try {
-      const size = await held.file.size()
+      const size = Math.min(limit, await held.file.size())
       const walker = new SegmentWalker(held.file, {
         generation: header.generation,
         logIdentity: segment.logIdentity,
