@@ -187,7 +187,7 @@ export class EgressLink implements Link, Feeder {
     this.#batchIndex = 0
     this.#from = this.#receiver.nextSequence
     try {
-      const batches = this.#receiver.next(this.#session.connection.context.limits.readBytes)
+      const batches = this.#receiver.next(this.#readBytes())
       if (batches instanceof Promise) {
         this.#state = 'reading'
         batches.then(
@@ -203,6 +203,12 @@ export class EgressLink implements Link, Feeder {
       this.#failed(error)
       return false
     }
+  }
+
+  /** Large reads are cheaper by the event, but a client with little credit would let them lie. */
+  #readBytes(): number {
+    const { readBytesMin, readBytesMax } = this.#session.connection.context.limits
+    return Math.max(readBytesMin, Math.min(1024 * this.#outlet.credit, readBytesMax))
   }
 
   #arrived(batches: readonly Batch[]): void {

@@ -31,8 +31,9 @@ export interface AmqpLimits {
   readonly unsettledMax: number
   /** Room above the publication limit for the sections around it, before a multi-frame delivery is refused. */
   readonly publicationMarginBytes: number
-  /** Bytes asked of a receiver at a time. */
-  readonly readBytes: number
+  /** Bytes asked of the broker at a time: a kilobyte for each event the client has credit for, within these. */
+  readonly readBytesMin: number
+  readonly readBytesMax: number
   /** Bytes of events one link may encode before it is the next link's turn. */
   readonly turnBytes: number
   /** Bytes of events one connection may encode before the event loop gets its turn, even when the kernel takes more. */
@@ -79,7 +80,8 @@ export const defaultLimits: AmqpLimits = {
   repliesMax: 256,
   unsettledMax: 20_000,
   publicationMarginBytes: 64 * 1024,
-  readBytes: 256 * 1024,
+  readBytesMin: 64 * 1024,
+  readBytesMax: 1024 * 1024,
   turnBytes: 64 * 1024,
   burstBytes: 8 * 1024 * 1024,
   pendingOutputBytesMax: 1024 * 1024,
