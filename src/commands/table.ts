@@ -20,6 +20,7 @@ export const commands = {
   'delete-hub': () => import('./delete-hub.ts'),
   describe: () => import('./describe.ts'),
   doctor: () => import('./doctor.ts'),
+  inspect: () => import('./inspect.ts'),
   lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),

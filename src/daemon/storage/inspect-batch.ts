@@ -1,0 +1,105 @@
+// One batch as lines: its envelope, and of `$state` its records. Payloads of events are not shown, nor are keys.
+
+import type { DiskPath } from './disk.ts'
+import { type EnvelopeHeader, envelopeHeaderBytes } from './format.ts'
+import { damaged, type InspectFields, type InspectLine, saying } from './inspect-line.ts'
+
+const recordHeaderBytes = 6
+
+// docs/FORMAT.md, "Payload: `state`".
+const recordNames: readonly string[] = [
+  '',
+  'snapshot-begun',
+  'namespace-created',
+  'rule-set',
+  'hub-created',
+  'hub-deleted',
+  'hub-removed',
+  'hub-removing',
+  'group-created',
+  'group-deleted',
+  'checkpoint-set',
+  'checkpoint-cleared',
+  'storage-account-set',
+  'container-set',
+  'container-deleted',
+  'blob-set',
+  'blob-metadata-set',
+  'blob-deleted',
+]
+
+const secrets: ReadonlySet<string> = new Set(['primaryKey', 'secondaryKey', 'key'])
+
+/**
+ * @param payload Of an envelope that is intact.
+ * @param more Fields in front: where a journal's row says that it belongs.
+ */
+export function* batchLines(
+  path: DiskPath,
+  place: { readonly at: number; readonly to: number },
+  header: EnvelopeHeader,
+  payload: Buffer,
+  more: InspectFields = {},
+): Generator<InspectLine> {
+  const { baseSequence, baseOffset, count, enqueuedTimeMs, encoding, durableEnd, continues, producer, generation } =
+    header
+  const fields = {
+    ...more,
+    sequence: baseSequence,
+    count,
+    offset: baseOffset,
+    enqueuedTimeMs,
+    encoding,
+    payloadBytes: header.lengthBytes - envelopeHeaderBytes,
+    durableEnd,
+    generation,
+    ...(continues ? { continues } : {}),
+    ...(producer === null
+      ? {}
+      : {
+          producerId: String(producer.producerId),
+          producerEpoch: producer.epoch,
+          producerSequence: producer.firstSequence,
+        }),
+  }
+  yield saying(path, 'batch', fields, place)
+  if (encoding === 'state') yield* recordLines(path, place.at, header, payload)
+}
+
+function* recordLines(path: DiskPath, at: number, header: EnvelopeHeader, payload: Buffer): Generator<InspectLine> {
+  let index = 0
+  for (let begin = 0; begin < payload.length; index++) {
+    const body = begin + recordHeaderBytes
+    const end = body + (body <= payload.length ? payload.readUInt32LE(begin) : Infinity)
+    const place = { at: at + envelopeHeaderBytes + begin, to: at + envelopeHeaderBytes + Math.min(end, payload.length) }
+    const sequence = header.baseSequence + index
+    if (end > payload.length) {
+      yield damaged(path, 'record', 'it is longer than its batch', place, { sequence })
+      return
+    }
+    const code = payload.readUInt8(begin + 4)
+    const fields = {
+      sequence,
+      record: recordNames[code] ?? `code ${code}`,
+      recordVersion: payload.readUInt8(begin + 5),
+    }
+    const value = parse(payload.toString('utf8', body, end))
+    if (value === undefined) yield damaged(path, 'record', 'it is no JSON object', place, fields)
+    else yield saying(path, 'record', { ...fields, value }, place)
+    begin = end
+  }
+  if (index !== header.count) {
+    const detail = `the batch holds ${index} records and counts ${header.count}`
+    yield damaged(path, 'record', detail, { at })
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text, (name: string, inner: unknown) => (secrets.has(name) ? '(hidden)' : inner))
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    // Said by the caller.
+    return undefined
+  }
+}
