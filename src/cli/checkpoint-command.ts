@@ -1,4 +1,4 @@
-// `ehub checkpoint`: shows, sets and deletes the checkpoints of a group. A checkpoint names the last event handled, so
+// `ehub checkpoint`: shows, moves, copies and deletes the checkpoints of a group. A checkpoint names the last event handled, so
 // setting one to a position stores the sequence number before it.
 
 import type { Clock } from '../base/clock.ts'
@@ -7,6 +7,8 @@ import type { ControlClient } from '../client/control-client.ts'
 import type { CheckpointReply, HubDetailsReply, PartitionReply, PositionRequest } from '../wire/control/contract.ts'
 import { parsePositionSpec, type Position, positionOf } from '../wire/events/position.ts'
 import { isoTime } from '../wire/events/json-value.ts'
+import { type Change, changesOf, copies, deletions, imports, repairs, shifts } from './checkpoint-changes.ts'
+import { formatCheckpoints, readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts'
 import { confirm } from './confirm.ts'
 import type { Output } from './output.ts'
 import { choosePartitions, groupOf } from './receive-command.ts'
@@ -15,7 +17,13 @@ export interface CheckpointFlags {
   readonly group: string
   readonly partition?: string | undefined
   readonly to?: string | undefined
+  readonly by?: number | undefined
+  readonly 'from-group'?: string | undefined
+  readonly import?: string | undefined
+  readonly export?: string | undefined
+  readonly repair: boolean
   readonly delete: boolean
+  readonly store?: string | undefined
   readonly 'dry-run': boolean
   readonly json: boolean
   readonly yes: boolean
@@ -34,27 +42,22 @@ interface Scope {
   readonly control: ControlClient
   readonly hub: HubDetailsReply
   readonly group: string
+  /** Where they are kept; undefined: nowhere yet, and the daemon decides. */
+  readonly store: string | undefined
   readonly partitions: readonly PartitionReply[]
   readonly checkpoints: ReadonlyMap<number, CheckpointReply>
-}
-
-/** One partition's change; null: no checkpoint. */
-interface Change {
-  readonly partition: number
-  readonly before: number | null
-  readonly after: number | null
 }
 
 /** @throws EhubError `hub-not-found`, `group-not-found`, `partition-not-found`, `usage`, `cancelled`. */
 export async function checkpointCommand(options: CheckpointCommandOptions): Promise<void> {
   const { flags, clock, output, control } = options
   const group = groupOf(flags.group)
-  const scope = await readScope(control, options.hub, group, flags.partition)
-  if (flags.to === undefined && !flags.delete) {
-    if (flags['dry-run']) throw new EhubError('usage', '--dry-run goes with --to or --delete')
-    return show(scope, output, flags.json)
+  const scope = await readScope(control, options.hub, group, flags)
+  const changes = await wantedChanges(scope, flags, clock.now())
+  if (changes === null) {
+    if (flags['dry-run']) throw new EhubError('usage', '--dry-run goes with what changes checkpoints')
+    return flags.export === undefined ? show(scope, output, flags.json) : exportTo(flags.export, scope, output)
   }
-  const changes = flags.to === undefined ? deletions(scope) : await moves(scope, flags.to, clock.now())
   if (flags['dry-run']) return tell(changes, output, flags.json, true)
   if (changes.length > 0) {
     const what = flags.delete ? 'Delete' : 'Set'
@@ -68,15 +71,50 @@ export async function checkpointCommand(options: CheckpointCommandOptions): Prom
   await tell(changes, output, flags.json, false)
 }
 
-async function readScope(control: ControlClient, hubName: string, group: string, list?: string): Promise<Scope> {
+/** null: nothing is asked to change. */
+async function wantedChanges(scope: Scope, flags: CheckpointFlags, nowMs: number): Promise<readonly Change[] | null> {
+  const { control, hub, partitions, checkpoints } = scope
+  const { to, by, import: file, 'from-group': other } = flags
+  if (to !== undefined) return moves(scope, to, nowMs)
+  if (by !== undefined) return shifts(partitions, checkpoints, by)
+  if (other !== undefined) {
+    const from = await control.call('listCheckpoints', { hub: hub.name, group: other })
+    return copies(partitions, checkpoints, new Map(from.checkpoints.map((row) => [row.partition, row])))
+  }
+  if (file !== undefined) {
+    const wanted = readCheckpointFile(file)
+    checkPartitions(hub, wanted.keys())
+    return imports(partitions, checkpoints, wanted)
+  }
+  if (flags.repair) return repairs(partitions, checkpoints)
+  return flags.delete ? deletions(partitions, checkpoints) : null
+}
+
+function exportTo(path: string, { hub, group, partitions, checkpoints }: Scope, output: Output): void {
+  const rows = partitions.flatMap(({ partition }) => checkpoints.get(partition) ?? [])
+  const text = formatCheckpoints(hub.name, group, rows)
+  if (path === '-') return output.print(text.trimEnd())
+  writeCheckpointFile(path, text)
+  output.note(`${rows.length} checkpoint${rows.length === 1 ? '' : 's'} of group "${group}" written to "${path}"`)
+}
+
+async function readScope(
+  control: ControlClient,
+  hubName: string,
+  group: string,
+  { store, partition: list }: CheckpointFlags,
+): Promise<Scope> {
   const hub = await control.call('describeHub', { hub: hubName })
-  const { checkpoints } = await control.call('listCheckpoints', { hub: hubName, group })
+  const where = store === undefined ? {} : { store }
+  const { checkpoints } = await control.call('listCheckpoints', { hub: hubName, group, ...where })
   const ids = hub.partitions.map(({ partition }) => String(partition))
   const chosen = new Set(choosePartitions(ids, list, hub.name))
   return {
     control,
     hub,
     group,
+    // Shown and changed in one place, even if a processor writes elsewhere meanwhile.
+    store: store ?? checkpoints[0]?.store,
     partitions: hub.partitions.filter(({ partition }) => chosen.has(String(partition))),
     checkpoints: new Map(checkpoints.map((checkpoint) => [checkpoint.partition, checkpoint])),
   }
@@ -93,6 +131,7 @@ function show({ partitions, checkpoints, hub, group }: Scope, output: Output, is
       offset: checkpoint?.offset ?? null,
       enqueued: timeOf(checkpoint?.enqueuedTimeMs ?? null),
       owner: checkpoint?.owner ?? null,
+      store: checkpoint?.store ?? null,
       updated: timeOf(checkpoint?.updatedAtMs ?? null),
       begin: partition.beginSequence,
       last: partition.lastSequence,
@@ -120,31 +159,29 @@ function behindOf({ beginSequence, lastSequence }: PartitionReply, checkpoint: C
   return Math.max(0, lastSequence + 1 - next)
 }
 
-function deletions({ partitions, checkpoints }: Scope): readonly Change[] {
-  return partitions.flatMap(({ partition }) => {
-    const checkpoint = checkpoints.get(partition)
-    return checkpoint === undefined ? [] : [{ partition, before: checkpoint.sequence, after: null }]
-  })
-}
-
 async function moves(scope: Scope, text: string, nowMs: number): Promise<readonly Change[]> {
   const spec = parsePositionSpec(text, nowMs)
-  const known = new Set(scope.hub.partitions.map(({ partition }) => partition))
-  for (const partition of spec.byPartition.keys()) {
-    if (!known.has(partition))
-      throw new EhubError('partition-not-found', `no partition ${partition} in hub "${scope.hub.name}"`)
-  }
-  const changes: Change[] = []
+  checkPartitions(scope.hub, spec.byPartition.keys())
+  const places = new Map<number, number | null>()
   for (const partition of scope.partitions) {
     const position = positionOf(spec, partition.partition)
     if (position === null || position.kind === 'checkpoint') continue
     const next = await nextSequenceAt(scope, partition, position)
-    const before = scope.checkpoints.get(partition.partition)?.sequence ?? null
     // Before the very first event there is nothing handled, which is what no checkpoint says.
-    const after = next > 0 ? next - 1 : null
-    if (after !== before) changes.push({ partition: partition.partition, before, after })
+    places.set(partition.partition, next > 0 ? next - 1 : null)
   }
-  return changes
+  return changesOf(scope.partitions, scope.checkpoints, ({ partition }, before) => {
+    const after = places.get(partition)
+    return after === undefined ? before : after
+  })
+}
+
+function checkPartitions({ name, partitions }: HubDetailsReply, named: Iterable<number>): void {
+  for (const index of named) {
+    if (partitions.every(({ partition }) => partition !== index)) {
+      throw new EhubError('partition-not-found', `no partition ${index} in hub "${name}"`)
+    }
+  }
 }
 
 /** Sequence number a reader from there gets first. */
@@ -186,10 +223,10 @@ function requestOf(position: Position, { partition, lastSequence }: PartitionRep
   }
 }
 
-async function apply({ control, hub, group }: Scope, { partition, after }: Change): Promise<void> {
-  if (after === null) await control.call('clearCheckpoint', { hub: hub.name, group, partition })
-  else
-    await control.call('setCheckpoint', { hub: hub.name, group, partition, sequence: after, owner: 'ehub checkpoint' })
+async function apply({ control, hub, group, store }: Scope, { partition, after }: Change): Promise<void> {
+  const place = { hub: hub.name, group, partition, ...(store === undefined ? {} : { store }) }
+  if (after === null) await control.call('clearCheckpoint', place)
+  else await control.call('setCheckpoint', { ...place, sequence: after, owner: 'ehub checkpoint', isDeliberate: true })
 }
 
 function tell(changes: readonly Change[], output: Output, isJson: boolean, isDryRun: boolean): void | Promise<void> {

@@ -2,12 +2,21 @@ import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../cli/base-command.ts'
 import { confirmFlags } from '../cli/flags.ts'
 
+const actions = ['to', 'by', 'from-group', 'import', 'repair', 'delete', 'export']
+
+function oneOfThem(name: string): { readonly exclusive: string[] } {
+  return { exclusive: actions.filter((action) => action !== name) }
+}
+
 export default class CheckpointCommand extends BaseCommand {
-  static override summary = "Show a group's checkpoints, set them to a position, or delete them."
+  static override summary = "Show a group's checkpoints, move, copy or delete them."
   static override examples = [
     '<%= config.bin %> checkpoint orders -g billing',
     '<%= config.bin %> checkpoint orders -g billing --to @-1h --dry-run',
     '<%= config.bin %> checkpoint orders -g billing -p 2 --to seq:41 --yes',
+    '<%= config.bin %> checkpoint orders -g billing --by -100 --yes',
+    '<%= config.bin %> checkpoint orders -g billing --from-group audit --yes',
+    '<%= config.bin %> checkpoint orders -g billing --export before.json',
     '<%= config.bin %> checkpoint orders -g billing --delete --yes',
   ]
   static override args = {
@@ -19,10 +28,34 @@ export default class CheckpointCommand extends BaseCommand {
     to: Flags.string({
       summary: 'Set: reading with --checkpoint begins there. A position as for receive --from.',
       helpValue: 'POS',
-      exclusive: ['delete'],
+      ...oneOfThem('to'),
     }),
-    delete: Flags.boolean({ summary: 'Delete: reading begins anew.' }),
-    'dry-run': Flags.boolean({ summary: 'Show what would be set or deleted, change nothing.' }),
+    by: Flags.integer({ summary: 'Move by so many events, back below 0.', helpValue: '±N', ...oneOfThem('by') }),
+    'from-group': Flags.string({
+      summary: 'Set to where another group of this hub is.',
+      helpValue: 'NAME',
+      ...oneOfThem('from-group'),
+    }),
+    import: Flags.string({
+      summary: 'Set to what a file of --export says; - for stdin.',
+      helpValue: 'FILE',
+      ...oneOfThem('import'),
+    }),
+    repair: Flags.boolean({
+      summary: 'Set those beyond the last event, where no reader can go on, to the last event.',
+      ...oneOfThem('repair'),
+    }),
+    delete: Flags.boolean({ summary: 'Delete: reading begins anew.', ...oneOfThem('delete') }),
+    export: Flags.string({
+      summary: 'Write them to a file as JSON, change nothing; - for stdout.',
+      helpValue: 'FILE',
+      ...oneOfThem('export'),
+    }),
+    store: Flags.string({
+      summary: 'Container that keeps them, or $daemon; by default where one was written last.',
+      helpValue: 'NAME',
+    }),
+    'dry-run': Flags.boolean({ summary: 'Show what would change, change nothing.' }),
     ...confirmFlags,
   }
 

@@ -24,6 +24,7 @@ export const commands = {
   lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),
   'list-hubs': () => import('./list-hubs.ts'),
+  owners: () => import('./owners.ts'),
   'list-receivers': () => import('./list-receivers.ts'),
   top: () => import('./top.ts'),
   verify: () => import('./verify.ts'),
