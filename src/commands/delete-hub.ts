@@ -8,7 +8,9 @@ export default class DeleteHub extends BaseCommand {
   static override summary = 'Delete hubs with all their events.'
   static override examples = ['<%= config.bin %> delete-hub orders', '<%= config.bin %> delete-hub orders copy --yes']
   static override strict = false
-  static override args = { hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub; several may follow.' }) }
+  static override args = {
+    hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub; several may follow.' }),
+  }
   static override flags = {
     ...confirmFlags,
     'if-exists': Flags.boolean({ summary: 'A hub that does not exist is fine.' }),

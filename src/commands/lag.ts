@@ -25,7 +25,9 @@ export default class Lag extends BaseCommand {
     '<%= config.bin %> lag --check warn=1000,crit=10000 --age-check warn=1m,crit=5m',
     '<%= config.bin %> lag orders -g billing --history 1h',
   ]
-  static override args = { hub: Args.string({ ignoreStdin: true, description: 'Only this hub, a row for each partition.' }) }
+  static override args = {
+    hub: Args.string({ ignoreStdin: true, description: 'Only this hub, a row for each partition.' }),
+  }
   static override flags = {
     group: Flags.string({
       char: 'g',
