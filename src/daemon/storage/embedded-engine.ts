@@ -2,30 +2,20 @@
 // memory of the tail, the open files, the space guard. docs/FORMAT.md describes what it leaves on disk.
 
 import { assert } from '../../base/assert.ts'
-import type { Clock, Timer } from '../../base/clock.ts'
-import { EhubError } from '../../base/error.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
+import { BackgroundWriter } from './background-writer.ts'
 import { CommitJournal } from './commit-journal.ts'
+import { readVersion, removeAll, report } from './data-folder.ts'
 import { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError } from './disk.ts'
 import { FileCache } from './file-cache.ts'
-import { formatVersion } from './format.ts'
-import {
-  AmbiguousJournal,
-  type JournalRecord,
-  JournalFiles,
-  type NumberedState,
-  record,
-  stateRecord,
-} from './journal-files.ts'
-import {
-  decodeVersion,
-  encodeCheckpoint,
-  type FolderVersion,
-  type LogState,
-  versionSlotBytes,
-} from './journal-format.ts'
+import { AmbiguousJournal, type JournalRecord, JournalFiles, record, stateRecord } from './journal-files.ts'
+import { encodeCheckpoint, type FolderVersion } from './journal-format.ts'
+import { KnownLogs } from './known-logs.ts'
+import type { HostedLog, LogHost } from './log-host.ts'
 import { type LogOpeningParts, openLogFiles } from './log-opening.ts'
 import type { Damage } from './log-reader.ts'
 import { byGroupAndPartition, MemoryEngine } from './memory-engine.ts'
@@ -38,17 +28,14 @@ import {
   logsFolder,
   partitionOfFolder,
   trashFolder,
-  versionPath,
 } from './paths.ts'
 import { recoverJournal, type RecoveredJournal } from './recovery.ts'
-import { journalEnvelopes, Rehome } from './rehome.ts'
 import { SegmentPool } from './segment-pool.ts'
-import { type LogHost, SegmentedLog } from './segmented-log.ts'
-import { plainEnvelope } from './staged-append.ts'
+import { SegmentedLog } from './segmented-log.ts'
 import { Slabs } from './slabs.ts'
 import { SpaceGuard } from './space-guard.ts'
 import { storageClosed, storageError } from './storage-errors.ts'
-import type { EngineStatus, LogConfig, LogId, PartitionLog, Position, StorageEngine } from './storage-engine.ts'
+import type { EngineStatus, LogConfig, LogId, PartitionLog, StorageEngine } from './storage-engine.ts'
 
 export interface EmbeddedEngineOptions {
   /** A journal file is followed by the next one at this size. */
@@ -96,24 +83,6 @@ const defaults = {
 
 // Segments of one run are numbered behind the generation of its newest journal file: unique for ever, never persisted.
 const generationsPerJournal = 2 ** 20
-// Share of the tail's memory that may wait to be written into the segments.
-const writeBackShare = 4
-const writeBacksAtOnce = 2
-const syncsAtOnce = 4
-
-interface KnownLog {
-  readonly logNumber: number
-  /** Of a closed log; an open one is asked. */
-  state: LogState
-  /** Where the log ends, as readers saw it; beyond `state.end` when a file failed. */
-  end: Position
-  log: SegmentedLog | null
-  /** Everything acknowledged is in the journal until it is synced. */
-  isSync: boolean
-  /** It goes on in a new segment of which the journal has no row yet. */
-  isMoved: boolean
-  repairing: Promise<void>
-}
 
 /**
  * Opens the data folder of `disk`, making it when it is empty, and brings it into a consistent state.
@@ -138,27 +107,22 @@ class EmbeddedEngine implements StorageEngine {
   readonly #journal: CommitJournal
   readonly #space: SpaceGuard
   readonly #slabs: Slabs
+  readonly #background: BackgroundWriter
   readonly #files: FileCache
   readonly #pool: SegmentPool
   readonly #folders: DirectorySyncs
   readonly #memory: MemoryEngine
   readonly #host: LogHost
-  readonly #known = new Map<string, KnownLog>()
+  readonly #known: KnownLogs
   readonly #opening = new Set<string>()
   /** Groups whose deletion is decided and whose folder may still be there. */
   readonly #deleting = new Set<string>()
   readonly #damaged: ReadonlyMap<string, readonly Damage[]>
   /** Something of the journal is lost: what it says of logs is true and may not be all. */
   readonly #isDoubtful: boolean
-  #nextLogNumber = 1
   #nextGeneration = 0
   #generationLimit = 0
   #trashNumber = 0
-  #writeBack = new Set<SegmentedLog>()
-  #writeBacks = 0
-  #unsynced = new Set<SegmentedLog>()
-  #syncTimer: Timer | null = null
-  #syncRound: Promise<void> | null = null
   #isClosed = false
   #closing: Promise<void> | null = null
 
@@ -177,12 +141,21 @@ class EmbeddedEngine implements StorageEngine {
     for (const group of recovered.forgotten) this.#deleting.add(group)
     const newest = recovered.previous?.generation ?? 0
     this.#isDoubtful = recovered.journalDamage.length > 0 || (version?.journalGeneration ?? 0) > newest
-    for (const [key, found] of recovered.states) {
+    this.#known = new KnownLogs({
+      disk: this.#disk,
+      clock: this.#clock,
+      log: this.#log,
+      nextGeneration: () => this.#takeGeneration(),
+      oldestNeeded: () => this.#journal.oldestNeeded,
+    })
+    for (const found of recovered.states.values()) {
       const state = this.#isDoubtful ? { ...found, isExact: false } : found
-      this.#known.set(key, makeKnown(this.#nextLogNumber++, state))
+      this.#known.add(state)
     }
     const { tailBytesMax, openFilesMax, poolFilesMax, poolBytesMax, lowWaterBytes, reserveBytes } = this.#options
     this.#slabs = new Slabs({ slabBytes: Math.min(1024 * 1024, tailBytesMax >> 2), bytesMax: tailBytesMax })
+    const { syncIntervalMs } = this.#options
+    this.#background = new BackgroundWriter({ clock: this.#clock, slabs: this.#slabs, tailBytesMax, syncIntervalMs })
     this.#files = new FileCache(this.#disk, openFilesMax)
     this.#pool = new SegmentPool(this.#disk, { filesMax: poolFilesMax, bytesMax: poolBytesMax })
     this.#folders = new DirectorySyncs(this.#disk)
@@ -192,7 +165,7 @@ class EmbeddedEngine implements StorageEngine {
       files: new JournalFiles(this.#disk, version?.number ?? 0),
       clock: this.#clock,
       log: this.#log,
-      states: () => this.#states(),
+      states: () => this.#known.states(),
       forgotten: () => [...this.#deleting],
       onRoll: (generation) => {
         this.#nextGeneration = generation * generationsPerJournal + 1
@@ -251,7 +224,7 @@ class EmbeddedEngine implements StorageEngine {
 
   async #open(id: LogId, key: string, config: LogConfig): Promise<SegmentedLog> {
     const known = this.#known.get(key)
-    if (known !== undefined) await this.#repair(known)
+    if (known !== undefined) await this.#known.repair(known)
     if (known?.isMoved === true) {
       await this.#journal.commit(null, [stateRecord(known)])
       known.isMoved = false
@@ -266,10 +239,10 @@ class EmbeddedEngine implements StorageEngine {
     }
     if (this.#deleting.has(id.group)) await this.#removeGroup(id.group)
     const found = await openLogFiles(id, known?.state ?? null, parts)
-    const logNumber = known?.logNumber ?? this.#nextLogNumber++
+    const logNumber = this.#known.numberOf(id)
     const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
     const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
-    this.#known.set(key, { ...makeKnown(logNumber, log.journalState().state), isSync: log.isSync, log })
+    this.#known.opened(log)
     try {
       // From now on there may be acknowledged events that the journal does not know of: it must not say otherwise.
       if (config.durability === 'os') await this.#journal.commit(log, [stateRecord(log.journalState())])
@@ -302,12 +275,12 @@ class EmbeddedEngine implements StorageEngine {
   async deleteGroup(group: string): Promise<void> {
     if (this.#isClosed) throw closed()
     await this.#memory.deleteGroup(group)
-    const logs = [...this.#known.values()].filter(({ state }) => state.id.group === group)
+    const logs = this.#known.ofGroup(group)
     for (const { log } of logs) await log?.close()
     try {
       // Once this is durable the group is deleted, whatever happens to its folder: the next start removes what is left.
       await this.#journal.commit(null, [record('forget', 0, Buffer.from(group))])
-      for (const { state } of logs) this.#known.delete(logKey(state.id))
+      for (const { state } of logs) this.#known.forget(state.id)
       this.#deleting.add(group)
       await this.#removeGroup(group)
     } catch (error) {
@@ -318,7 +291,7 @@ class EmbeddedEngine implements StorageEngine {
   /** Removes the group's folder, or of a group that was made again the logs of its earlier life. @throws DiskError */
   async #removeGroup(group: string): Promise<void> {
     const folder = groupFolder(group)
-    const isAlive = [...this.#known.values()].some(({ state }) => state.id.group === group)
+    const isAlive = this.#known.ofGroup(group).length > 0
     const names = isAlive ? await this.#deadPartitions(group) : [folder]
     await this.#folders.make(trashFolder)
     for (const name of names) {
@@ -342,7 +315,7 @@ class EmbeddedEngine implements StorageEngine {
     const dead: string[] = []
     for (const { name } of await this.#disk.list(groupFolder(group))) {
       const partition = partitionOfFolder(name)
-      if (partition !== null && !this.#known.has(logKey({ group, partition })))
+      if (partition !== null && this.#known.get(logKey({ group, partition })) === undefined)
         dead.push(`${groupFolder(group)}/${name}`)
     }
     return dead
@@ -361,10 +334,9 @@ class EmbeddedEngine implements StorageEngine {
 
   async #close(): Promise<void> {
     this.#isClosed = true
-    this.#syncTimer?.cancel()
     await this.#memory.close()
-    await Promise.all([...this.#known.values()].map(async ({ log }) => log?.close()))
-    await this.#syncRound
+    await Promise.all(this.#known.values().map(async ({ log }) => log?.close()))
+    await this.#background.close()
     await this.#space.close()
     try {
       if (this.#journal.offline === null) await this.#journal.commit(null, this.#cleanShutdown())
@@ -379,14 +351,7 @@ class EmbeddedEngine implements StorageEngine {
 
   #cleanShutdown(): JournalRecord[] {
     const checkpoint = { replayFrom: this.#journal.oldestNeeded, isComplete: true, isClean: true }
-    return [...this.#states().map(stateRecord), record('checkpoint', 0, encodeCheckpoint(checkpoint))]
-  }
-
-  #states(): NumberedState[] {
-    return [...this.#known.values()].map(({ logNumber, state, log }) => {
-      const open = log?.journalState()
-      return open !== undefined && open.state.end.sequence >= state.end.sequence ? open : { logNumber, state }
-    })
+    return [...this.#known.states().map(stateRecord), record('checkpoint', 0, encodeCheckpoint(checkpoint))]
   }
 
   #makeHost(): LogHost {
@@ -397,208 +362,29 @@ class EmbeddedEngine implements StorageEngine {
       tailBytesPerLogMax,
       unsyncedBytesMax,
       now: () => this.#clock.now(),
-      nextGeneration: () => {
-        assert(
-          this.#nextGeneration < this.#generationLimit,
-          'a run of the daemon makes less than a million segments a journal file',
-        )
-        return this.#nextGeneration++
-      },
+      nextGeneration: () => this.#takeGeneration(),
       refusal: (id) => this.#space.refusal(id),
       wrote: (bytes) => this.#space.wrote(bytes),
-      needsWriteBack: (log) => this.#needsWriteBack(log),
-      needsSync: (log) => this.#needsSync(log),
+      needsWriteBack: (log) => this.#background.needsWriteBack(log),
+      needsSync: (log) => this.#background.needsSync(log),
       noSpace: () => this.#space.noSpace(),
-      rehome: (log) => this.#rehome(log),
+      rehome: (log) => this.#known.rehome(log),
       failed: (log, error) => this.#log.error('a log failed', { log: logKey(log.id), reason: error.message }),
       closed: (log) => this.#onClosed(log),
     }
   }
 
-  #onClosed(log: SegmentedLog): void {
-    this.#writeBack.delete(log)
-    this.#unsynced.delete(log)
+  #takeGeneration(): number {
+    const isLeft = this.#nextGeneration < this.#generationLimit
+    assert(isLeft, 'fewer than a million segments are made while one journal file is written')
+    return this.#nextGeneration++
+  }
+
+  #onClosed(log: HostedLog): void {
+    this.#background.forget(log)
     this.#slabs.forgetUser(log)
-    const known = this.#known.get(logKey(log.id))
-    if (known?.log !== log) return
-    const { state } = log.journalState()
-    // A log whose file failed has been given a new segment, of which its handle knows nothing.
-    if (state.end.sequence >= known.state.end.sequence) known.state = state
-    known.end = log.end
-    known.log = null
+    this.#known.closed(log)
   }
-
-  // ------------------------------------------------------------ going on after a failed file
-
-  async #rehome(log: SegmentedLog): Promise<EhubError | null> {
-    const known = this.#known.get(logKey(log.id))
-    if (known?.log !== log && known !== undefined) return this.#tryRepair(known)
-    if (known === undefined) return null
-    const { state } = log.journalState()
-    if (state.end.sequence > known.state.end.sequence) known.state = state
-    known.end = log.end
-    return this.#tryRepair(known, log)
-  }
-
-  async #tryRepair(known: KnownLog, log: SegmentedLog | null = null): Promise<EhubError | null> {
-    try {
-      await this.#repair(known, log)
-      return null
-    } catch (error) {
-      return storageError(`continue ${logKey(known.state.id)} in a new segment`, error)
-    }
-  }
-
-  /** Nothing to do unless more was acknowledged than is synced. One at a time a log. @throws DiskError, EhubError */
-  #repair(known: KnownLog, log: SegmentedLog | null = null): Promise<void> {
-    known.repairing = known.repairing.catch(() => undefined).then(() => this.#repairOnce(known, log))
-    return known.repairing
-  }
-
-  /**
-   * Does not wait for the journal, which may be waiting for this. The next journal file says where the log went on; before
-   * the log is opened anew, a row of its own does.
-   */
-  async #repairOnce(known: KnownLog, log: SegmentedLog | null): Promise<void> {
-    if (known.end.sequence <= known.state.end.sequence) return
-    const { id } = known.state
-    const generation = this.#host.nextGeneration()
-    const rehome = new Rehome(known.state, { disk: this.#disk, now: this.#clock.now(), generation })
-    try {
-      if (known.isSync) {
-        await journalEnvelopes(this.#disk, id, this.#journal.oldestNeeded, (envelope) => rehome.add(envelope))
-      } else if (log !== null) {
-        for (const batch of log.rescued(known.state.end.sequence)) await rehome.add(plainEnvelope(batch))
-      } else {
-        const lost = `sequences ${known.state.end.sequence} to ${known.end.sequence - 1} of ${logKey(id)}`
-        throw new EhubError('storage-failed', `${lost} could not be saved after a failed sync`, {
-          hint: 'Check the disk, then restart the daemon: it finds what the disk still has.',
-        })
-      }
-      known.state = { ...(await rehome.finish()), start: log?.start ?? known.state.start }
-      this.#log.warn('a log goes on in a new segment after its file failed', {
-        log: logKey(id),
-        endSequence: known.state.end.sequence,
-        acknowledgedEnd: known.end.sequence,
-      })
-      // What could not be rescued is gone; there is nothing to try again.
-      known.end = known.state.end
-      known.isMoved = true
-    } finally {
-      await rehome.close()
-    }
-  }
-
-  // ------------------------------------------------------------ bringing the journal into the segments
-
-  #needsWriteBack(log: SegmentedLog): void {
-    this.#writeBack.add(log)
-    this.#writeBackSome()
-  }
-
-  /** Oldest first, when more waits than the tail's memory should hold. */
-  #writeBackSome(): void {
-    for (const log of this.#writeBack) {
-      const isMuch = this.#slabs.pendingBytes * writeBackShare > this.#options.tailBytesMax
-      if (!isMuch || this.#writeBacks >= writeBacksAtOnce) return
-      this.#writeBack.delete(log)
-      this.#writeBacks += 1
-      void log.writeBack().then(() => {
-        this.#writeBacks -= 1
-        this.#writeBackSome()
-      })
-    }
-  }
-
-  // ------------------------------------------------------------ durability `os`: syncing behind
-
-  #needsSync(log: SegmentedLog): void {
-    this.#unsynced.add(log)
-    if (this.#isClosed) return
-    this.#syncTimer ??= this.#clock.schedule(this.#options.syncIntervalMs, () => {
-      this.#syncRound = this.#syncUnsynced().finally(() => {
-        this.#syncTimer = null
-        if (this.#unsynced.size > 0) for (const waiting of this.#unsynced) return this.#needsSync(waiting)
-      })
-    })
-  }
-
-  async #syncUnsynced(): Promise<void> {
-    const logs = [...this.#unsynced]
-    this.#unsynced = new Set()
-    const syncNext = async (): Promise<void> => {
-      // A failed sync is the log's to handle; it says so itself.
-      for (let log = logs.pop(); log !== undefined; log = logs.pop()) await log.syncSegments()
-    }
-    await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
-  }
-}
-
-function makeKnown(logNumber: number, state: LogState): KnownLog {
-  return {
-    logNumber,
-    state,
-    end: state.end,
-    log: null,
-    isSync: state.isExact,
-    isMoved: false,
-    repairing: Promise.resolve(),
-  }
-}
-
-async function readVersion(disk: Disk): Promise<FolderVersion | null> {
-  let version: FolderVersion | null = null
-  try {
-    const file = await disk.open(versionPath, 'read')
-    try {
-      const bytes = Buffer.alloc(2 * versionSlotBytes)
-      version = decodeVersion(bytes.subarray(0, await file.read(bytes, 0)))
-    } finally {
-      await file.close()
-    }
-  } catch (error) {
-    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
-  }
-  if (version !== null && version.version > formatVersion) {
-    throw new EhubError(
-      'data-folder-newer',
-      `the data folder has format version ${version.version}, this ehub reads up to ${formatVersion}`,
-      { hint: 'Use the newer ehub that wrote it; nothing was changed.' },
-    )
-  }
-  return version
-}
-
-/** Says what recovery found; each of these lines is one an operator wants to see. */
-function report(recovered: RecoveredJournal, version: FolderVersion | null, log: Log): void {
-  const newest = recovered.previous?.generation ?? 0
-  if (version !== null && version.journalGeneration > newest) {
-    log.error('the newest journal file is missing: events acknowledged shortly before the last stop may be lost', {
-      missing: journalPath(version.journalGeneration),
-    })
-  }
-  for (const { generation, from, to } of recovered.journalDamage) {
-    log.error('a commit journal file is damaged', { file: journalPath(generation), from, to })
-  }
-  if (recovered.previous !== null && !recovered.isClean) {
-    log.info('recovered after an unclean stop', { journal: journalPath(newest), hadTornTail: recovered.isTorn })
-  }
-}
-
-/** Removes a folder with everything in it; a missing one is fine. */
-async function removeAll(disk: Disk, folder: string): Promise<void> {
-  let entries
-  try {
-    entries = await disk.list(folder)
-  } catch (error) {
-    if (error instanceof DiskError && error.systemCode === 'ENOENT') return
-    throw error
-  }
-  for (const { name, kind } of entries) {
-    if (kind === 'directory') await removeAll(disk, `${folder}/${name}`)
-    else await disk.remove(`${folder}/${name}`)
-  }
-  await disk.remove(folder)
 }
 
 function closed(): EhubError {

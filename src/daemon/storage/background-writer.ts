@@ -1,0 +1,86 @@
+// What follows behind an acknowledgement: writing into the segments what so far only the journal and memory hold, oldest
+// first, and syncing what durability `os` acknowledged from the page cache. No timers but the clock's.
+
+import type { Clock, Timer } from '../../base/clock.ts'
+import type { HostedLog } from './log-host.ts'
+import type { Slabs } from './slabs.ts'
+
+export interface BackgroundWriterParts {
+  readonly clock: Clock
+  readonly slabs: Slabs
+  readonly tailBytesMax: number
+  readonly syncIntervalMs: number
+}
+
+// Share of the tail's memory that may wait to be written into the segments.
+const writeBackShare = 4
+const writeBacksAtOnce = 2
+const syncsAtOnce = 4
+
+export class BackgroundWriter {
+  readonly #parts: BackgroundWriterParts
+  readonly #writeBack = new Set<HostedLog>()
+  #writeBacks = 0
+  #unsynced = new Set<HostedLog>()
+  #timer: Timer | null = null
+  #round: Promise<void> = Promise.resolve()
+  #isClosed = false
+
+  constructor(parts: BackgroundWriterParts) {
+    this.#parts = parts
+  }
+
+  /** The log has bytes that are not yet in its segments. */
+  needsWriteBack(log: HostedLog): void {
+    this.#writeBack.add(log)
+    this.#writeBackSome()
+  }
+
+  /** The log has bytes in its segments that are not yet on the disk. */
+  needsSync(log: HostedLog): void {
+    this.#unsynced.add(log)
+    if (this.#isClosed) return
+    this.#timer ??= this.#parts.clock.schedule(this.#parts.syncIntervalMs, () => {
+      this.#round = this.#syncUnsynced()
+    })
+  }
+
+  forget(log: HostedLog): void {
+    this.#writeBack.delete(log)
+    this.#unsynced.delete(log)
+  }
+
+  /** Nothing new begins; resolves when what runs has ended. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    await this.#round
+  }
+
+  /** Oldest first, when more waits than the tail's memory should hold. */
+  #writeBackSome(): void {
+    const { slabs, tailBytesMax } = this.#parts
+    for (const log of this.#writeBack) {
+      const isMuch = slabs.pendingBytes * writeBackShare > tailBytesMax
+      if (!isMuch || this.#writeBacks >= writeBacksAtOnce) return
+      this.#writeBack.delete(log)
+      this.#writeBacks += 1
+      void log.writeBack().then(() => {
+        this.#writeBacks -= 1
+        this.#writeBackSome()
+      })
+    }
+  }
+
+  async #syncUnsynced(): Promise<void> {
+    const logs = [...this.#unsynced]
+    this.#unsynced = new Set()
+    const syncNext = async (): Promise<void> => {
+      // A failed sync is the log's to handle; it says so itself.
+      for (let log = logs.pop(); log !== undefined; log = logs.pop()) await log.syncSegments()
+    }
+    await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
+    this.#timer = null
+    for (const waiting of this.#unsynced) return this.needsSync(waiting)
+  }
+}

@@ -1,0 +1,68 @@
+// The data folder as a whole: what version it has, what recovery found in it, and removing what is no longer needed.
+
+import { EhubError } from '../../base/error.ts'
+import type { Log } from '../../base/log.ts'
+import { type Disk, DiskError } from './disk.ts'
+import { formatVersion } from './format.ts'
+import { decodeVersion, type FolderVersion, versionSlotBytes } from './journal-format.ts'
+import { journalPath, versionPath } from './paths.ts'
+import type { RecoveredJournal } from './recovery.ts'
+
+/**
+ * Null for a new folder, or one whose version file is lost.
+ * @throws EhubError `data-folder-newer`; DiskError
+ */
+export async function readVersion(disk: Disk): Promise<FolderVersion | null> {
+  let version: FolderVersion | null = null
+  try {
+    const file = await disk.open(versionPath, 'read')
+    try {
+      const bytes = Buffer.alloc(2 * versionSlotBytes)
+      version = decodeVersion(bytes.subarray(0, await file.read(bytes, 0)))
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+  }
+  if (version !== null && version.version > formatVersion) {
+    throw new EhubError(
+      'data-folder-newer',
+      `the data folder has format version ${version.version}, this ehub reads up to ${formatVersion}`,
+      { hint: 'Use the newer ehub that wrote it; nothing was changed.' },
+    )
+  }
+  return version
+}
+
+/** Says what recovery found; each of these lines is one an operator wants to see. */
+export function report(recovered: RecoveredJournal, version: FolderVersion | null, log: Log): void {
+  const newest = recovered.previous?.generation ?? 0
+  if (version !== null && version.journalGeneration > newest) {
+    log.error('the newest journal file is missing: events acknowledged shortly before the last stop may be lost', {
+      missing: journalPath(version.journalGeneration),
+    })
+  }
+  for (const { generation, from, to } of recovered.journalDamage) {
+    log.error('a commit journal file is damaged', { file: journalPath(generation), from, to })
+  }
+  if (recovered.previous !== null && !recovered.isClean) {
+    log.info('recovered after an unclean stop', { journal: journalPath(newest), hadTornTail: recovered.isTorn })
+  }
+}
+
+/** Removes a folder with everything in it; a missing one is fine. */
+export async function removeAll(disk: Disk, folder: string): Promise<void> {
+  let entries
+  try {
+    entries = await disk.list(folder)
+  } catch (error) {
+    if (error instanceof DiskError && error.systemCode === 'ENOENT') return
+    throw error
+  }
+  for (const { name, kind } of entries) {
+    if (kind === 'directory') await removeAll(disk, `${folder}/${name}`)
+    else await disk.remove(`${folder}/${name}`)
+  }
+  await disk.remove(folder)
+}
