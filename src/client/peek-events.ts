@@ -5,6 +5,7 @@ import { type Clock, delay } from '../base/clock.ts'
 import { isEhubError } from '../base/error.ts'
 import type { HubClient } from './hub-client.ts'
 import { type Event, EventReader } from '../wire/events/event.ts'
+import { peekReaderName } from '../wire/lag/lag.ts'
 
 /** Longest wait for events that the partition says it has. */
 const peekTimeoutMs = 5000
@@ -30,7 +31,7 @@ export async function peekEvents(
     partition: id,
     selector: `amqp.annotation.x-opt-sequence-number >= '${from}'`,
     ownerLevel: null,
-    name: 'ehub peek',
+    name: peekReaderName,
     onMessage: (buffer, start, end) => {
       if (events.length >= expected) return
       // The bytes are the connection's again after this call.

@@ -207,7 +207,9 @@ describe('bad input', () => {
       '{"body":"c","props":{"n":300},"propTypes":{"n":"ubyte"}}',
       '{"body":"d"}',
     ]
-    const { code, stderr } = await person.run(['send', 'orders', '--input', 'jsonl'], { input: lines.join('\n') })
+    const { code, stderr } = await person.run(['send', 'orders', '--input', 'jsonl', '--linger', '1m'], {
+      input: lines.join('\n'),
+    })
     assert.match(
       stderr,
       /^error\[usage\]: line 3: "props\.n": 300 is not a ubyte of 0\.\.255\n {2}hint: no event was sent before, none from event 1 on/,
@@ -219,9 +221,12 @@ describe('bad input', () => {
   test('batches before the malformed one are sent, whole', async (t) => {
     const person = await personWith(t, 'orders:1')
     const lines = [...Array.from({ length: 25 }, (_, index) => `{"body":"${index}"}`), 'nope']
-    const { code, stderr } = await person.run(['send', 'orders', '--input', 'jsonl', '--batch', '10'], {
-      input: lines.join('\n'),
-    })
+    const { code, stderr } = await person.run(
+      ['send', 'orders', '--input', 'jsonl', '--batch', '10', '--linger', '1m'],
+      {
+        input: lines.join('\n'),
+      },
+    )
     assert.match(
       stderr,
       /^error\[usage\]: line 26: .*JSON.*\n {2}hint: 20 events were sent before, none from event 21 on/,

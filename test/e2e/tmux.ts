@@ -1,69 +1,82 @@
-// A real terminal for a test: a tmux server of its own with one interactive shell, typed into and read as a person would.
+// A real terminal for a test: a tmux server of its own with one shell, typed into and read as a person would.
 
+import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import type { TestContext } from 'node:test'
-import type { Person } from './ehub.ts'
+import { executable, type Person } from './ehub.ts'
 
-export const hasTmux = spawnSync('tmux', ['-V']).status === 0
+/** False, or why tests that need a terminal are left out. */
+export const skip = spawnSync('tmux', ['-V']).status === 0 ? false : 'tmux is not here'
 
 /** Longest wait for a screen to show something; a machine under load takes its time. */
 const showMsMax = 20_000
-const lookMs = 30
+
+export interface TerminalOptions {
+  readonly columns?: number
+  readonly rows?: number
+  /** One with job control for tests that suspend. */
+  readonly shell?: string
+}
 
 export class Terminal {
   readonly #socket: string
+  readonly #env: Readonly<Record<string, string>>
 
-  constructor(t: TestContext, person: Person, size: { readonly columns: number; readonly rows: number }) {
-    this.#socket = `ehub-${process.pid}-${person.home.slice(-6)}`
-    t.after(() => spawnSync('tmux', ['-L', this.#socket, 'kill-server']))
-    const shell = "env PS1='$ ' bash --norc --noprofile -i"
+  /** The program is `$EHUB` in the shell. */
+  constructor(t: TestContext, person: Person, { columns = 120, rows = 40, shell = 'sh' }: TerminalOptions = {}) {
+    this.#socket = `${person.home}/tmux`
+    this.#env = { ...person.env, EHUB: executable, PS1: '$ ', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
     this.#tmux(
-      person.env,
+      '-f',
+      '/dev/null',
       'new-session',
       '-d',
       '-x',
-      String(size.columns),
+      String(columns),
       '-y',
-      String(size.rows),
+      String(rows),
       '-c',
       person.home,
-      shell,
+      `env ${shell}`,
     )
+    t.after(() => void this.#tmux('kill-server'))
   }
 
-  /** Keys by tmux's names (`Enter`, `Escape`, `C-z`); anything else is typed as text. */
-  type(...keys: readonly string[]): void {
-    for (const key of keys) {
-      const isNamed = /^(Enter|Escape|Up|Down|PageUp|PageDown|C-.)$/.test(key)
-      this.#tmux({}, 'send-keys', ...(isNamed ? [] : ['-l']), key)
-    }
+  /** Types a line and enters it. */
+  enter(line: string): void {
+    this.type(line)
+    this.press('Enter')
+  }
+
+  type(text: string): void {
+    this.#tmux('send-keys', '-l', text)
+  }
+
+  /** By tmux's names: `Enter`, `Escape`, `C-c`, `Up`. */
+  press(key: string): void {
+    this.#tmux('send-keys', key)
   }
 
   resize(columns: number, rows: number): void {
-    this.#tmux({}, 'resize-window', '-x', String(columns), '-y', String(rows))
+    this.#tmux('resize-window', '-x', String(columns), '-y', String(rows))
   }
 
   screen(): string {
-    return this.#tmux({}, 'capture-pane', '-p')
+    return this.#tmux('capture-pane', '-p')
   }
 
-  /** Resolves when the screen shows it; nobody tells when a screen changes, so it is looked at again and again. */
-  async shows(pattern: RegExp): Promise<string> {
-    const startedAt = performance.now()
+  /** Resolves to the screen once it matches, with its colours when asked. Nobody tells when a screen changes. */
+  async shows(pattern: RegExp, options: { readonly colours?: boolean } = {}): Promise<string> {
+    const deadline = performance.now() + showMsMax
     for (;;) {
-      const screen = this.screen()
+      const screen = this.#tmux('capture-pane', '-p', ...(options.colours ? ['-e'] : []))
       if (pattern.test(screen)) return screen
-      if (performance.now() - startedAt > showMsMax) throw new Error(`the screen never showed ${pattern}:\n${screen}`)
-      await new Promise<void>((resolve) => setTimeout(resolve, lookMs))
+      if (performance.now() > deadline) assert.match(screen, pattern)
+      await new Promise<void>((resolve) => setImmediate(resolve))
     }
   }
 
-  #tmux(env: Readonly<Record<string, string>>, ...args: readonly string[]): string {
-    const result = spawnSync('tmux', ['-L', this.#socket, '-f', '/dev/null', ...args], {
-      encoding: 'utf8',
-      env: { ...process.env, LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8', ...env },
-    })
-    if (result.status !== 0) throw new Error(`tmux ${args.join(' ')}: ${result.stderr}`)
-    return result.stdout
+  #tmux(...argv: string[]): string {
+    return spawnSync('tmux', ['-S', this.#socket, ...argv], { encoding: 'utf8', env: this.#env }).stdout
   }
 }

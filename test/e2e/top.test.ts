@@ -9,9 +9,10 @@ import { SystemClock } from '../../src/base/clock.ts'
 import { ControlClient } from '../../src/client/control-client.ts'
 import { isRunning } from '../../src/client/discovery.ts'
 import { executable, Person } from './ehub.ts'
-import { hasTmux, Terminal } from './tmux.ts'
+import { skip, Terminal } from './tmux.ts'
 
-const skip = hasTmux ? false : 'tmux is not installed'
+/** With job control, which suspending needs. */
+const shell = "PS1='$ ' bash --norc --noprofile -i"
 
 async function withOrders(t: TestContext): Promise<Person> {
   const person = new Person(t)
@@ -36,13 +37,14 @@ async function withOrders(t: TestContext): Promise<Person> {
 describe('ehub top in a terminal', { skip }, () => {
   test('opens on the groups, drills in, and sets a checkpoint after a preview', async (t) => {
     const person = await withOrders(t)
-    const terminal = new Terminal(t, person, { columns: 90, rows: 26 })
-    terminal.type(`${executable} top`, 'Enter')
+    const terminal = new Terminal(t, person, { columns: 90, rows: 26, shell })
+    terminal.enter('$EHUB top')
     await terminal.shows(/ehub top +● LOCAL/)
     await terminal.shows(/billing +\S+ +400/)
     assert.match(terminal.screen(), /^┌─+┐$/m)
 
-    terminal.type(':', 'orders/billing', 'Enter')
+    terminal.type(':')
+    terminal.enter('orders/billing')
     await terminal.shows(/orders ▸ billing/)
     await terminal.shows(/next event seq 100 /)
 
@@ -50,7 +52,7 @@ describe('ehub top in a terminal', { skip }, () => {
     await terminal.shows(/Set the checkpoint of orders ▸ billing, partition 0/)
     terminal.type('450')
     await terminal.shows(/lag 400 to 50: 350 events will be skipped/)
-    terminal.type('Enter')
+    terminal.press('Enter')
     await terminal.shows(/the next event of billing on partition 0 is 450/)
     await terminal.shows(/0 +499 +449 +50 /)
     const { stdout } = await person.run(['lag', 'orders', '-g', 'billing', '--json'])
@@ -64,7 +66,7 @@ describe('ehub top in a terminal', { skip }, () => {
 
     terminal.type('e')
     await terminal.shows(/499 \d\d:\d\d:\d\d\.\d{3} +- +event 499/)
-    terminal.type('Escape')
+    terminal.press('Escape')
     // An escape and a letter that come together are one key to a terminal.
     await terminal.shows(/orders ▸ billing/)
     terminal.type('r')
@@ -76,13 +78,15 @@ describe('ehub top in a terminal', { skip }, () => {
 
   test('sorts, filters and folds', async (t) => {
     const person = await withOrders(t)
-    const terminal = new Terminal(t, person, { columns: 90, rows: 26 })
-    terminal.type(`${executable} top --ascii`, 'Enter')
+    const terminal = new Terminal(t, person, { columns: 90, rows: 26, shell })
+    terminal.enter('$EHUB top --ascii')
     await terminal.shows(/v orders[\s\S]*billing/)
-    terminal.type('/', 'clicks', 'Enter')
+    terminal.type('/')
+    terminal.enter('clicks')
     await terminal.shows(/filter:clicks/)
     assert.doesNotMatch(terminal.screen(), /billing/)
-    terminal.type('/', 'Escape')
+    terminal.type('/')
+    terminal.press('Escape')
     await terminal.shows(/billing/)
     terminal.type('s')
     await terminal.shows(/OUT\/s OWN \|\n\|.*orders\/billing/)
@@ -92,16 +96,16 @@ describe('ehub top in a terminal', { skip }, () => {
 
   test('follows a resize, and survives being suspended', async (t) => {
     const person = await withOrders(t)
-    const terminal = new Terminal(t, person, { columns: 80, rows: 24 })
-    terminal.type(`${executable} top`, 'Enter')
+    const terminal = new Terminal(t, person, { columns: 80, rows: 24, shell })
+    terminal.enter('$EHUB top')
     await terminal.shows(/billing/)
     terminal.resize(130, 40)
     await terminal.shows(/┬─[\s\S]*changes/)
     terminal.resize(60, 20)
     await terminal.shows(/^┌─{58}┐$/m)
-    terminal.type('C-z')
+    terminal.press('C-z')
     await terminal.shows(/Stopped/)
-    terminal.type('fg', 'Enter')
+    terminal.enter('fg')
     await terminal.shows(/^┌─{58}┐$[\s\S]*billing/m)
     terminal.type('q')
     await terminal.shows(/^\$$/m)
@@ -109,8 +113,8 @@ describe('ehub top in a terminal', { skip }, () => {
 
   test('says when the daemon is gone and goes on when it is back', async (t) => {
     const person = await withOrders(t)
-    const terminal = new Terminal(t, person, { columns: 80, rows: 24 })
-    terminal.type(`${executable} top --interval 500ms`, 'Enter')
+    const terminal = new Terminal(t, person, { columns: 80, rows: 24, shell })
+    terminal.enter('$EHUB top --interval 500ms')
     await terminal.shows(/billing/)
     const { pid } = JSON.parse((await person.run(['daemon', 'status', '--json'])).stdout)
     process.kill(pid, 'SIGKILL')
@@ -146,8 +150,8 @@ test('thresholds decide the exit code', async (t) => {
 
 test('a recording shows again what was seen', { skip }, async (t) => {
   const person = await withOrders(t)
-  const terminal = new Terminal(t, person, { columns: 80, rows: 24 })
-  terminal.type(`${executable} top --record seen.jsonl --interval 500ms`, 'Enter')
+  const terminal = new Terminal(t, person, { columns: 80, rows: 24, shell })
+  terminal.enter('$EHUB top --record seen.jsonl --interval 500ms')
   await terminal.shows(/billing +\S+ +400/)
   terminal.type('q')
   await terminal.shows(/^\$$/m)

@@ -4,7 +4,7 @@
 import type { Clock, Timer } from '../../base/clock.ts'
 import { isEhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
-import { type Lag, type LagFacts, measureLag } from '../../wire/lag/lag.ts'
+import { type Lag, type LagFacts, measureLag, peekReaderName } from '../../wire/lag/lag.ts'
 import { groupKey, type HubRates, type LagSnapshot, type PartitionLag } from '../../wire/lag/snapshot.ts'
 import { LagTracker } from '../../wire/lag/status.ts'
 import type {
@@ -194,7 +194,7 @@ export class LagSampler {
     const { hub, group, partitions, receivers, atMs, kept, lookups } = look
     const { broker, caller } = this.#options
     const checkpoints = new Map(broker.checkpoints(caller, hub.name, group).map((c) => [c.partition, c] as const))
-    const readers = receivers.filter((receiver) => receiver.group === group)
+    const readers = receivers.filter((receiver) => receiver.group === group && receiver.name !== peekReaderName)
     const used = groupKey(hub.id, group)
     kept.add(used)
     if (readers.length > 0) this.#seenReaders.add(used)

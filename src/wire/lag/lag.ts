@@ -8,6 +8,9 @@
 //
 // Events below `first` were removed by retention or compaction: what the checkpoint still had before it is lost.
 
+/** What our own looks at events call themselves: they make no group a used one. */
+export const peekReaderName = 'ehub peek'
+
 export interface CheckpointFacts {
   /** Sequence of the last event handled; -1 when a store says "before the first". */
   readonly sequence: number

@@ -97,6 +97,14 @@ test('a reader makes its group used, names the owner and its level, and is count
   assert.equal(w.row().status, 'NOCKPT', 'a group that was read stays used')
 })
 
+test('a look at events makes no group a used one', async (t) => {
+  const w = await watch(t)
+  await publishStored(w, events(5))
+  w.broker.openReceiver(w.owner, receiving({ name: 'ehub peek' }))
+  await w.look()
+  assert.equal(w.row().status, 'UNUSED')
+})
+
 test('moving a checkpoint back on purpose is a warning, by accident an error', async (t) => {
   const w = await watch(t)
   await publishStored(w, events(40))
