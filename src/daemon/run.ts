@@ -12,6 +12,7 @@ import { SystemRandom } from '../base/random.ts'
 import type { ReadyMessage } from '../wire/control/ready-message.ts'
 import { daemonKey, ephemeralKeyText, logPath, stateFolder } from '../wire/control/places.ts'
 import { assembleDaemon, type Daemon } from './assemble.ts'
+import { countBuffersWithHeap } from './collector.ts'
 import { type DaemonConfig, type DaemonSettings, readDaemonConfig } from './config.ts'
 import { canonicalDataFolder } from './discovery.ts'
 import { LogFile, type LineSink, makeLog } from './logger.ts'
@@ -40,6 +41,7 @@ const endingMsMax = 10_000
  */
 export async function runDaemon(options: RunOptions): Promise<number> {
   process.umask(0o077)
+  countBuffersWithHeap()
   const clock = new SystemClock()
   const machine = thisMachine(process.env)
   let daemon: Daemon

@@ -6,6 +6,7 @@ import { SystemClock } from '../../../src/base/clock.ts'
 import { quietLog } from '../../../src/base/log.ts'
 import { SystemRandom } from '../../../src/base/random.ts'
 import { openBroker } from '../../../src/daemon/broker/broker.ts'
+import { countBuffersWithHeap } from '../../../src/daemon/collector.ts'
 import { AmqpServer } from '../../../src/daemon/protocols/amqp/server.ts'
 import { MemoryEngine } from '../../../src/daemon/storage/memory-engine.ts'
 import { NodeDisk } from '../../../src/daemon/storage/node-disk.ts'
@@ -39,6 +40,7 @@ async function openEngine(folder: string): Promise<StorageEngine> {
 }
 
 work<Job>(async ({ folder, hubs }, runner) => {
+  countBuffersWithHeap()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const clock = new SystemClock()
   const random = new SystemRandom()
