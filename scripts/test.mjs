@@ -62,7 +62,8 @@ async function runGroup(name) {
     './scripts/tsx-hook.mjs',
     '--test',
     `--test-isolation=${isolation}`,
-    ...(isolation === 'process' ? ['--test-concurrency=1'] : []),
+    // Whoever waits for programs waits well in pairs.
+    ...(isolation === 'process' ? ['--test-concurrency=2'] : []),
     '--test-timeout=120000',
     '--test-reporter=dot',
     '--test-reporter-destination=stdout',
