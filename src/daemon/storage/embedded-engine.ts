@@ -160,7 +160,10 @@ class EmbeddedEngine implements StorageEngine {
     this.#pool = new SegmentPool(this.#disk, { filesMax: poolFilesMax, bytesMax: poolBytesMax })
     this.#folders = new DirectorySyncs(this.#disk)
     this.#memory = new MemoryEngine({ bytesMax: this.#options.memoryBytesMax })
-    this.#space = new SpaceGuard(parts, { lowWaterBytes, reserveBytes })
+    this.#space = new SpaceGuard(parts, { lowWaterBytes, reserveBytes }, () => {
+      // What could not be written into the segments meanwhile.
+      for (const { log } of this.#known.values()) if ((log?.pendingBytes ?? 0) > 0) void log?.writeBack()
+    })
     this.#journal = new CommitJournal({
       files: new JournalFiles(this.#disk, version?.number ?? 0),
       clock: this.#clock,
@@ -367,7 +370,10 @@ class EmbeddedEngine implements StorageEngine {
       wrote: (bytes) => this.#space.wrote(bytes),
       needsWriteBack: (log) => this.#background.needsWriteBack(log),
       needsSync: (log) => this.#background.needsSync(log),
-      noSpace: () => this.#space.noSpace(),
+      noSpace: () => {
+        this.#space.noSpace()
+        this.#slabs.wake()
+      },
       rehome: (log) => this.#known.rehome(log),
       failed: (log, error) => this.#log.error('a log failed', { log: logKey(log.id), reason: error.message }),
       closed: (log) => this.#onClosed(log),

@@ -170,6 +170,13 @@ export class LogAppender {
 
   #stageWaiting(): void {
     for (let append = this.#waiting[0]; append !== undefined; append = this.#waiting[0]) {
+      // On a full disk the room they wait for may never come.
+      const refusal = this.failure ?? this.#host.refusal(this.#id)
+      if (refusal !== null) {
+        this.#refused = refusal
+        for (const waiting of this.#waiting.splice(0)) waiting.reject(refusal)
+        break
+      }
       if (!this.#stage(append)) {
         this.#host.slabs.whenRoom(() => this.#stageWaiting())
         return

@@ -175,6 +175,7 @@ export class LogRepair {
         offset: this.#state.end.offset,
         endPosition: position,
         searchBytesMax: 0,
+        toleratesReadErrors: false,
         windowBytes: 1024 * 1024,
       })
       while ((await walker.next())?.kind === 'batch') sequence = walker.sequence

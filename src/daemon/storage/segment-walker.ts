@@ -48,6 +48,10 @@ export interface WalkStart {
   readonly endPosition: number
   /** How far to search behind a damaged place for an intact envelope. */
   readonly searchBytesMax: number
+  /**
+   * A place the disk cannot read is a hole like any other (the default). Not for recovery: it would cut off what another try can read.
+   */
+  readonly toleratesReadErrors?: boolean
   /** Bytes read at a time; a longer envelope is read whole. */
   readonly windowBytes: number
 }
@@ -193,7 +197,9 @@ export class SegmentWalker {
     try {
       return await this.#file.read(into, at)
     } catch (error) {
-      if (!(error instanceof DiskError) || error.systemCode !== 'EIO') throw error
+      const isTolerable =
+        error instanceof DiskError && error.systemCode === 'EIO' && this.#start.toleratesReadErrors !== false
+      if (!isTolerable) throw error
       return this.#readPieces(into, at, error)
     }
   }

@@ -117,10 +117,12 @@ export class Slabs {
     slab.pending -= 1
     this.#pendingBytes -= bytes
     assert(slab.pending >= 0, 'an envelope settles once')
-    if (slab.pending > 0 || this.#waiting.length === 0) return
-    const waiting = this.#waiting
-    this.#waiting = []
-    for (const run of waiting) run()
+    if (slab.pending === 0) this.wake()
+  }
+
+  /** Lets everybody who waits for room ask again. */
+  wake(): void {
+    for (const run of this.#waiting.splice(0)) run()
   }
 
   /** A log is closed: no slab calls it any more. */

@@ -32,6 +32,7 @@ export class SpaceGuard {
   readonly #clock: Clock
   readonly #log: Log
   readonly #limits: SpaceLimits
+  readonly #onRoom: () => void
   #lowWaterBytes = 0
   #reserveBytes = 0
   #hasReserve = false
@@ -43,7 +44,13 @@ export class SpaceGuard {
   #timer: Timer | null = null
   #isClosed = false
 
-  constructor(parts: { readonly disk: Disk; readonly clock: Clock; readonly log: Log }, limits: SpaceLimits) {
+  /** @param onRoom Called when appends are taken again. */
+  constructor(
+    parts: { readonly disk: Disk; readonly clock: Clock; readonly log: Log },
+    limits: SpaceLimits,
+    onRoom: () => void = () => undefined,
+  ) {
+    this.#onRoom = onRoom
     this.#disk = parts.disk
     this.#clock = parts.clock
     this.#log = parts.log
@@ -146,7 +153,9 @@ export class SpaceGuard {
       if (isRefusing) this.#log.warn('the disk is nearly full, appends are refused', fields)
       else this.#log.info('there is space again, appends are taken', fields)
     }
+    const hasRoomAgain = this.#isRefusing && !isRefusing
     this.#isRefusing = isRefusing
+    if (hasRoomAgain) this.#onRoom()
     if (isRefusing) this.#checkLater()
   }
 

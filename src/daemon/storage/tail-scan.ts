@@ -95,6 +95,7 @@ class Scan {
         offset: isSame ? this.#place.end.offset : header.baseOffset,
         endPosition: size,
         searchBytesMax,
+        toleratesReadErrors: false,
         windowBytes,
       })
       this.#place = { ...this.#place, segment, position }
