@@ -38,6 +38,9 @@ export interface BlobServerOptions {
 export class BlobServer {
   readonly #options: BlobServerOptions
   readonly #server: Server
+  /** Requests that are here whole and whose answer is not gone yet. */
+  #answering = 0
+  #isClosing = false
 
   constructor(options: BlobServerOptions) {
     this.#options = options
@@ -67,12 +70,18 @@ export class BlobServer {
     })
   }
 
-  /** Answers what was asked already, then closes. */
+  /** Answers what was asked already, whole, then closes; a request still coming in is not waited for. */
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve())
       this.#server.closeIdleConnections()
+      this.#isClosing = true
+      this.#closeWhenAnswered()
     })
+  }
+
+  #closeWhenAnswered(): void {
+    if (this.#isClosing && this.#answering === 0) this.#server.closeAllConnections()
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
@@ -80,7 +89,7 @@ export class BlobServer {
     let reply: Reply
     let bug: unknown
     try {
-      reply = await this.#answer(incoming)
+      reply = await this.#answer(incoming, outgoing)
     } catch (error) {
       const refusal = refusalOf(error)
       if (refusal === null) bug = error
@@ -88,8 +97,7 @@ export class BlobServer {
     }
     log.debug('blob request', { method: incoming.method, status: reply.status })
     // Nobody reads the rest of a body that was not wanted.
-    if (!incoming.complete) outgoing.setHeader('connection', 'close')
-    if (!this.#server.listening) outgoing.setHeader('connection', 'close')
+    if (!incoming.complete || this.#isClosing) outgoing.setHeader('connection', 'close')
     const id = headerOf(incoming, 'x-ms-client-request-id')
     const isBodiless = incoming.method === 'HEAD' || reply.status === 304
     outgoing.writeHead(reply.status, {
@@ -103,13 +111,20 @@ export class BlobServer {
     if (bug !== undefined) this.#options.onBug(bug)
   }
 
-  async #answer(incoming: IncomingMessage): Promise<Reply> {
+  async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
     const { blobs, clock } = this.#options
     const { method = '', url = '', socket } = incoming
     const request = parseBlobRequest(method, url, headersOf(incoming))
     const operation = operationOf(request)
     authorize(request, blobs.account, operation.need, { address: socket.remoteAddress ?? '', nowMs: clock.now() })
-    return operation.run(blobs, await readBody(incoming))
+    const body = await readBody(incoming)
+    this.#answering += 1
+    // Also when the client has gone meanwhile.
+    outgoing.once('close', () => {
+      this.#answering -= 1
+      this.#closeWhenAnswered()
+    })
+    return operation.run(blobs, body)
   }
 }
 
