@@ -60,9 +60,9 @@ export function blobBytesOf({ name, metadata, content }: Pick<BlobState, 'name' 
 }
 
 export function setBlob(storage: StorageState, container: ContainerState, blob: BlobState): void {
-  removeBlob(storage, container, blob.name)
+  const existing = container.blobs.get(blob.name)
   container.blobs.set(blob.name, blob)
-  storage.bytes += blobBytesOf(blob)
+  storage.bytes += blobBytesOf(blob) - (existing === undefined ? 0 : blobBytesOf(existing))
   const parsed = parseCheckpointBlobName(blob.name)
   if (parsed === null) return
   const key = groupIndexKey(parsed.hub, parsed.group)
