@@ -10,12 +10,16 @@ export interface BackgroundWriterParts {
   readonly slabs: Slabs
   readonly tailBytesMax: number
   readonly syncIntervalMs: number
+  /** Tells the journal how far these logs are synced, so that a later start need not look before that. Never rejects. */
+  readonly checkpoint: (logs: readonly HostedLog[]) => void
 }
 
 // Share of the tail's memory that may wait to be written into the segments.
 const writeBackShare = 4
 const writeBacksAtOnce = 2
 const syncsAtOnce = 4
+// Bytes of durability `os` after which the journal is told: what a start after a crash has to read at most.
+const checkpointBytes = 64 * 1024 * 1024
 
 export class BackgroundWriter {
   readonly #parts: BackgroundWriterParts
@@ -24,6 +28,8 @@ export class BackgroundWriter {
   #unsynced = new Set<HostedLog>()
   #timer: Timer | null = null
   #round: Promise<void> = Promise.resolve()
+  readonly #sinceCheckpoint = new Set<HostedLog>()
+  #bytesSinceCheckpoint = 0
   #isClosed = false
 
   constructor(parts: BackgroundWriterParts) {
@@ -48,6 +54,7 @@ export class BackgroundWriter {
   forget(log: HostedLog): void {
     this.#writeBack.delete(log)
     this.#unsynced.delete(log)
+    this.#sinceCheckpoint.delete(log)
   }
 
   /** Nothing new begins; resolves when what runs has ended. */
@@ -76,10 +83,19 @@ export class BackgroundWriter {
     const logs = [...this.#unsynced]
     this.#unsynced = new Set()
     const syncNext = async (): Promise<void> => {
-      // A failed sync is the log's to handle; it says so itself.
-      for (let log = logs.pop(); log !== undefined; log = logs.pop()) await log.syncSegments()
+      for (let log = logs.pop(); log !== undefined; log = logs.pop()) {
+        this.#bytesSinceCheckpoint += log.unsyncedBytes
+        this.#sinceCheckpoint.add(log)
+        // A failed sync is the log's to handle; it says so itself.
+        await log.syncSegments()
+      }
     }
     await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
+    if (this.#bytesSinceCheckpoint >= checkpointBytes && !this.#isClosed) {
+      this.#parts.checkpoint([...this.#sinceCheckpoint])
+      this.#sinceCheckpoint.clear()
+      this.#bytesSinceCheckpoint = 0
+    }
     this.#timer = null
     for (const waiting of this.#unsynced) return this.needsSync(waiting)
   }

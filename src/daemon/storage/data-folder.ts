@@ -2,10 +2,11 @@
 
 import { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
-import { type Disk, DiskError } from './disk.ts'
+import type { DirectorySyncs } from './directory-syncs.ts'
+import { type Disk, DiskError, type DiskPath } from './disk.ts'
 import { formatVersion } from './format.ts'
 import { decodeVersion, type FolderVersion, versionSlotBytes } from './journal-format.ts'
-import { journalPath, versionPath } from './paths.ts'
+import { groupFolder, journalPath, logsFolder, partitionOfFolder, trashFolder, versionPath } from './paths.ts'
 import type { RecoveredJournal } from './recovery.ts'
 
 /**
@@ -65,4 +66,46 @@ export async function removeAll(disk: Disk, folder: string): Promise<void> {
     else await disk.remove(`${folder}/${name}`)
   }
   await disk.remove(folder)
+}
+
+/**
+ * Removes the logs of a group but for some partitions: by one rename of its folder when none is to stay, else one a log.
+ * @param trash Where to move it, a name never used before.
+ * @throws DiskError
+ */
+export async function removeLogs(
+  disk: Disk,
+  folders: DirectorySyncs,
+  group: string,
+  alive: readonly number[],
+  trash: DiskPath,
+): Promise<void> {
+  const folder = groupFolder(group)
+  await folders.make(trashFolder)
+  if (alive.length === 0) return moveAndRemove(disk, folders, folder, logsFolder, trash)
+  for (const { name } of await disk.list(folder)) {
+    const partition = partitionOfFolder(name)
+    if (partition === null || alive.includes(partition)) continue
+    await moveAndRemove(disk, folders, `${folder}/${name}`, folder, `${trash}-${name}`)
+  }
+}
+
+async function moveAndRemove(
+  disk: Disk,
+  folders: DirectorySyncs,
+  path: DiskPath,
+  parent: DiskPath,
+  trash: DiskPath,
+): Promise<void> {
+  try {
+    await disk.rename(path, trash)
+  } catch (error) {
+    if (error instanceof DiskError && error.systemCode === 'ENOENT') return
+    throw error
+  }
+  // A rename is durable when both folders are.
+  await disk.syncDirectory(trashFolder)
+  await disk.syncDirectory(parent)
+  folders.forget(path)
+  await removeAll(disk, trash)
 }

@@ -8,7 +8,7 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { BackgroundWriter } from './background-writer.ts'
 import { CommitJournal } from './commit-journal.ts'
-import { readVersion, removeAll, report } from './data-folder.ts'
+import { readVersion, removeAll, removeLogs, report } from './data-folder.ts'
 import { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError } from './disk.ts'
 import { FileCache } from './file-cache.ts'
@@ -155,7 +155,21 @@ class EmbeddedEngine implements StorageEngine {
     const { tailBytesMax, openFilesMax, poolFilesMax, poolBytesMax, lowWaterBytes, reserveBytes } = this.#options
     this.#slabs = new Slabs({ slabBytes: Math.min(1024 * 1024, tailBytesMax >> 2), bytesMax: tailBytesMax })
     const { syncIntervalMs } = this.#options
-    this.#background = new BackgroundWriter({ clock: this.#clock, slabs: this.#slabs, tailBytesMax, syncIntervalMs })
+    this.#background = new BackgroundWriter({
+      clock: this.#clock,
+      slabs: this.#slabs,
+      tailBytesMax,
+      syncIntervalMs,
+      checkpoint: (logs) => {
+        // Only a shortcut for the next start: a journal that fails says so where it matters.
+        void this.#journal
+          .commit(
+            null,
+            logs.map((log) => stateRecord(log.journalState())),
+          )
+          .catch(() => undefined)
+      },
+    })
     this.#files = new FileCache(this.#disk, openFilesMax)
     this.#pool = new SegmentPool(this.#disk, { filesMax: poolFilesMax, bytesMax: poolBytesMax })
     this.#folders = new DirectorySyncs(this.#disk)
@@ -293,35 +307,10 @@ class EmbeddedEngine implements StorageEngine {
 
   /** Removes the group's folder, or of a group that was made again the logs of its earlier life. @throws DiskError */
   async #removeGroup(group: string): Promise<void> {
-    const folder = groupFolder(group)
-    const isAlive = this.#known.ofGroup(group).length > 0
-    const names = isAlive ? await this.#deadPartitions(group) : [folder]
-    await this.#folders.make(trashFolder)
-    for (const name of names) {
-      const trash = `${trashFolder}/${this.#journal.generation}-${this.#trashNumber++}`
-      try {
-        await this.#disk.rename(name, trash)
-      } catch (error) {
-        if (error instanceof DiskError && error.systemCode === 'ENOENT') continue
-        throw error
-      }
-      // A rename is durable when both folders are.
-      await this.#disk.syncDirectory(trashFolder)
-      await this.#disk.syncDirectory(isAlive ? folder : logsFolder)
-      this.#folders.forget(name)
-      await removeAll(this.#disk, trash)
-    }
+    const alive = this.#known.ofGroup(group).map(({ state }) => state.id.partition)
+    const trash = `${trashFolder}/${this.#journal.generation}-${this.#trashNumber++}`
+    await removeLogs(this.#disk, this.#folders, group, alive, trash)
     this.#deleting.delete(group)
-  }
-
-  async #deadPartitions(group: string): Promise<string[]> {
-    const dead: string[] = []
-    for (const { name } of await this.#disk.list(groupFolder(group))) {
-      const partition = partitionOfFolder(name)
-      if (partition !== null && this.#known.get(logKey({ group, partition })) === undefined)
-        dead.push(`${groupFolder(group)}/${name}`)
-    }
-    return dead
   }
 
   status(): EngineStatus {

@@ -32,6 +32,7 @@ export interface LogOpeningParts extends LogFilesParts {
 // Copies of torn tails kept; a crash loop must not fill the disk with them.
 const tornFilesMax = 64
 const tornBytesMax = 16 * 1024 * 1024
+const rewriteBytes = 1024 * 1024
 
 /**
  * @param known What the journal says of the log, null when it knows nothing of it.
@@ -53,7 +54,7 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
     .filter(({ to }) => to > start.sequence)
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
-  if (state?.isExact !== true) await syncFound(files, state?.segmentBase ?? 0, parts.disk)
+  if (state?.isExact !== true) await syncFound(files, state, scan.place, parts.disk)
   const place =
     scan.place.end.sequence < start.sequence
       ? await startAfresh(files, start, scan.place.timeMs)
@@ -207,14 +208,20 @@ async function copyAside(from: DiskFile, position: number, bytes: number, name: 
 }
 
 /**
- * What a scan found is in the page cache at least; before anything is built on it, it is on the disk.
- * @param fromBase Segments before it were synced long ago.
+ * What a scan found is in the page cache at least; before anything is built on it, it is on the disk. It is written again
+ * first: after a failed sync the page cache of a process that is gone shows bytes that a mere sync would not bring there.
  */
-async function syncFound(files: LogFiles, fromBase: number, disk: Disk): Promise<void> {
+async function syncFound(files: LogFiles, state: LogState | null, place: LogPlace, disk: Disk): Promise<void> {
   for (const segment of files.segments) {
-    if (segment.baseSequence < fromBase) continue
+    if (segment.baseSequence < (state?.segmentBase ?? 0)) continue
     const held = await files.hold(segment)
     try {
+      const from = segment.baseSequence === state?.segmentBase ? state.position : 0
+      const to = segment === place.segment ? place.position : await held.file.size()
+      for (let at = from; state !== null && at < to; at += rewriteBytes) {
+        const bytes = Buffer.allocUnsafe(Math.min(rewriteBytes, to - at))
+        await held.file.write([bytes.subarray(0, await held.file.read(bytes, at))], at)
+      }
       await held.file.sync()
     } finally {
       held.release()
