@@ -1,7 +1,7 @@
 // `$management`: READ of a hub's or a partition's properties. The body is a map of string keys with exact types, which SDKs
 // unbox without looking: sequence numbers are long, times timestamp, the partition ids an array of string.
 
-import { EhubError } from '../../../base/error.ts'
+import { EhubError, isEhubError } from '../../../base/error.ts'
 import type { AmqpMessage } from '../../../wire/amqp/message.ts'
 import { managementKeys as keys, nodes, requestKeys, requestValues, timeNeverMs } from '../../../wire/amqp/names.ts'
 import {
@@ -14,7 +14,7 @@ import {
   timestampValue,
 } from '../../../wire/amqp/types.ts'
 import type { HubDescription, PartitionDescription } from '../../broker/broker-api.ts'
-import type { LinkHost } from './hosts.ts'
+import type { ConnectionHost, LinkHost } from './hosts.ts'
 import { type Reply, type RequestNode, requestText } from './request-node.ts'
 
 /** @param hub Of an address `<hub>/$management`; null for plain `$management`, where each request names its hub. */
@@ -40,21 +40,42 @@ function read(request: AmqpMessage, { connection }: LinkHost, addressed: string 
   if (operation !== requestValues.read) {
     throw new EhubError('not-supported', `The operation '${operation ?? ''}' is not known to $management; READ is.`)
   }
-  const { broker } = connection.context
   const hub = requestText(request, requestKeys.name) ?? addressed
   if (hub === null) throw new EhubError('argument-error', "READ needs the event hub's 'name'.")
+  try {
+    return describe(request, connection, hub)
+  } catch (error) {
+    if (!isEhubError(error, 'unauthorized') || !takeToken(request, connection, hub)) throw error
+    return describe(request, connection, hub)
+  }
+}
+
+function describe(request: AmqpMessage, { context, caller }: ConnectionHost, hub: string): Reply {
   const type = requestText(request, requestKeys.type)
   switch (type) {
     case requestValues.eventHub:
-      return ok(hubBody(broker.describeHub(connection.caller, hub)))
+      return ok(hubBody(context.broker.describeHub(caller, hub)))
     case requestValues.partition: {
       const partition = requestText(request, requestKeys.partition)
       if (partition === null) throw new EhubError('argument-error', "READ of a partition needs 'partition'.")
-      return ok(partitionBody(broker.describePartition(connection.caller, hub, partition)))
+      return ok(partitionBody(context.broker.describePartition(caller, hub, partition)))
     }
     default:
       throw new EhubError('argument-error', `The type '${type ?? ''}' cannot be read.`)
   }
+}
+
+/**
+ * Takes the token a request carries, as if it had come through $cbs: the Java SDK shows one in no other way.
+ * @returns False when there is none to take.
+ */
+function takeToken(request: AmqpMessage, connection: ConnectionHost, hub: string): boolean {
+  const token = requestText(request, requestKeys.securityToken)
+  if (token === null || connection.tokenCaller === null) return false
+  const kind = token.startsWith('SharedAccessSignature ') ? requestValues.sasToken : requestValues.jsonWebToken
+  connection.tokenCaller.putToken(`sb://${connection.refusals.host}/${hub}/${nodes.management}`, kind, token)
+  connection.authorized()
+  return true
 }
 
 function ok(body: AmqpMap): Reply {

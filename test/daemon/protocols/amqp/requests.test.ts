@@ -370,3 +370,27 @@ test('a request that is no message is refused and the link goes on', async (t) =
   const reply = await ask(peer, 1, putToken(server, 'sb://localhost/orders'))
   assert.deepEqual(entry(reply, 'status-code'), { type: 'int', value: 202 })
 })
+
+test('a request may carry its token itself, as Java does', async (t) => {
+  const server = await startRawServer(t)
+  const ruleName = 'RootManageSharedAccessKey'
+  const expiresAtSeconds = server.clock.now() / 1000 + 3600
+  const read = { operation: 'READ', type: 'com.microsoft:eventhub', name: 'orders' }
+  const tokenFor = (resource: string, key = server.key): string =>
+    makeSasToken({ resource, ruleName, key, expiresAtSeconds })
+  const cases: [string, string | null, number][] = [
+    ['none', null, 401],
+    ['for another hub', tokenFor('amqp://localhost/others'), 401],
+    ['signed with another key', tokenFor('amqp://localhost/orders', 'x'), 401],
+    ['of another kind', 'eyJ0eXAi.eyJh.c2ln', 501],
+    ['for the hub', tokenFor('amqp://localhost/orders'), 200],
+    ['for the node', tokenFor('amqp://localhost/orders/$management'), 200],
+    ['for the namespace', tokenFor('amqp://localhost/'), 200],
+  ]
+  for (const [name, token, status] of cases) {
+    const peer = await openNode(server, '$management')
+    const properties = token === null ? read : { ...read, security_token: token }
+    const reply = await ask(peer, 0, { applicationProperties: text(properties) })
+    assert.deepEqual(entry(reply, 'status-code'), { type: 'int', value: status }, name)
+  }
+})
