@@ -44,7 +44,7 @@ export default class Inspect extends BaseCommand {
           writer.write(`${escapeText(textOf(line))}\n`)
         }
         await writer.drained(pendingBytesMax)
-        if (writer.isClosed) break
+        if (writer.isClosed) return
       }
       await writer.drained()
     } finally {

@@ -119,7 +119,7 @@ test('a broker starts from the state of version 1', async (t) => {
     await broker.close()
     await engine.close()
   })
-  const hubs = await broker.listHubs(broker.ownerCaller(''))
+  const hubs = broker.listHubs(broker.ownerCaller(''))
   assert.deepEqual(
     hubs.map(({ name, partitionCount }) => [name, partitionCount]),
     [['orders', 2]],

@@ -62,7 +62,6 @@ const u64 = (bytes: Buffer, at: number) => Number(bytes.readBigUInt64LE(at))
 const u64OrNone = (bytes: Buffer, at: number) => (bytes.readBigUInt64LE(at) === none ? null : u64(bytes, at))
 const align = (bytes: number) => Math.ceil(bytes / 8) * 8
 const magicAt = (bytes: Buffer, at: number) => bytes.toString('latin1', at, at + 4)
-const digits = (number: number) => String(number).padStart(20, '0')
 
 /** The first intact of the two copies of a header. */
 function headerOf(bytes: Buffer, magic: string): Buffer | null {
