@@ -54,7 +54,7 @@ const loads: Readonly<Record<string, (ehub: Ehub, seconds: number) => Promise<Lo
 }
 
 async function publish(ehub: Ehub, hub: string, batchEvents: number, connections: number, seconds: number) {
-  const inFlight = batchEvents === 1 ? Math.max(50, 5_000 / connections) : 200
+  const inFlight = batchEvents === 1 ? Math.max(50, 50_000 / connections) : 200
   const job = { addresses: [hub], connections, batchEvents, inFlight, warmUpMs: 500, seconds, bodyBytes }
   return (await publishTurn(ehub, job)).load
 }

@@ -4,7 +4,6 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BenchResult } from './result.ts'
-import { Worker } from './workers.ts'
 
 export interface Bench {
   readonly name: string
@@ -12,20 +11,14 @@ export interface Bench {
   run(context: BenchContext): Promise<BenchResult>
 }
 
-/** Above what any server here writes. */
-const warmBytesPerSecond = 1.2e9
-
 export interface Settings {
   readonly rounds: number
-  /** Leaves memory as the machine has it. */
-  readonly isMemoryCold: boolean
   readonly isQuick: boolean
 }
 
 export class BenchContext {
   readonly rounds: number
   readonly isQuick: boolean
-  readonly isMemoryCold: boolean
   readonly #root: string
   readonly #say: (line: string) => void
   readonly #deadlineMs: number
@@ -34,7 +27,6 @@ export class BenchContext {
   constructor(root: string, settings: Settings, deadlineMs: number, say: (line: string) => void) {
     this.rounds = settings.rounds
     this.isQuick = settings.isQuick
-    this.isMemoryCold = settings.isMemoryCold
     this.#root = root
     this.#say = say
     this.#deadlineMs = deadlineMs
@@ -86,22 +78,6 @@ export class BenchContext {
       }
     }
     return samples
-  }
-
-  /**
-   * Runs a turn that writes about `bytes` of files, with as much warm memory coming free while it runs
-   * (`machine/memory.ts`); the same for every partner. Quick runs go without.
-   */
-  async withWarmMemory<T>(bytes: number, take: () => Promise<T>): Promise<T> {
-    if (this.isQuick || this.isMemoryCold) return take()
-    const holder = Worker.start('machine/memory.ts', { bytes, bytesPerSecond: warmBytesPerSecond })
-    try {
-      await holder.ready(60_000)
-      holder.go()
-      return await take()
-    } finally {
-      await holder.stop()
-    }
   }
 
   flushDisk(): void {
