@@ -52,6 +52,7 @@ export async function* inspectJournal(disk: Disk, path: DiskPath, limit: number)
     const window = new ByteWindow(file, Math.min(limit, size))
     let generation = header?.generation ?? named
     let number = 0
+    let hasHead = false
     const logs = new Map<number, string>()
     for (let position = headerBytes; ; ) {
       const needle = generation === null ? groupNeedle(0).subarray(0, magicBytes) : groupNeedle(generation)
@@ -60,6 +61,7 @@ export async function* inspectJournal(disk: Disk, path: DiskPath, limit: number)
         yield* groupLines(path, position, group, logs)
         position += group.bytes.length
         number = group.header.number + 1
+        hasHead ||= group.parts.some((part) => isHead(part, group.bytes))
         generation ??= group.header.generation
         continue
       }
@@ -77,10 +79,16 @@ export async function* inspectJournal(disk: Disk, path: DiskPath, limit: number)
       yield* restOf(file, Math.max(position, limit === Infinity ? 0 : limit), needle, 4)
       break
     }
+    if (!hasHead) yield damaged(path, 'journal', 'no intact head, which was synced before the file had its name')
     yield* file.badPieces()
   } finally {
     await file.close()
   }
+}
+
+function isHead({ kind, bodyAt, lengthBytes }: GroupPart, bytes: Buffer): boolean {
+  if (kind !== 'checkpoint' || lengthBytes < checkpointBytes) return false
+  return decodeCheckpoint(bytes.subarray(bodyAt, bodyAt + lengthBytes)).isComplete
 }
 
 function* journalHeaderLines(

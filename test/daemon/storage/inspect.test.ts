@@ -4,10 +4,10 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { decodeStateRecords } from '../../../src/daemon/broker/state-records.ts'
 import type { InspectLine } from '../../../src/daemon/storage/inspect-line.ts'
 import { inspect } from '../../../src/daemon/storage/inspect.ts'
 import { NodeDisk } from '../../../src/daemon/storage/node-disk.ts'
-import { encodeStateRecord } from '../../../src/daemon/broker/state-records.ts'
 import { nextBatch, goldenCopy, goldenKinds, openEngine, openLog } from './golden-folder.ts'
 
 const orders = 'logs/ns1.h2/0/00000000000000000000.log'
@@ -142,6 +142,11 @@ describe('damage', () => {
     ],
     ['of the last journal group is a torn tail', (folder) => flip(folder, journal, 3700), []],
     [
+      'of a journal file without its head is told',
+      (folder) => truncateSync(join(folder, journal), 1300),
+      [`${journal}: no intact head, which was synced before the file had its name`],
+    ],
+    [
       'of a journal file that is gone is told',
       (folder) => rmSync(join(folder, journal)),
       ['version: the newest journal file, generation 2, is missing'],
@@ -211,17 +216,35 @@ describe('damage', () => {
   })
 })
 
-test('every kind of record has its name', async (t) => {
+/** A record without fields. */
+function bareRecord(code: number): Buffer {
+  return Buffer.concat([Buffer.from([2, 0, 0, 0, code, 1]), Buffer.from('{}')])
+}
+
+test('docs/FORMAT.md, the broker and inspect have the same records under the same codes', async (t) => {
+  const text = readFileSync(new URL('../../../docs/FORMAT.md', import.meta.url), 'utf8')
+  const table = text.split('## Payload: `state`')[1]?.split('\n## ')[0] ?? assert.fail('no table')
+  const documented = [...table.matchAll(/^\| (\d+) \| ([a-z]+-[a-z-]+) \|/gm)].map(([, code, name]) => ({
+    code: Number(code),
+    name,
+  }))
+  assert.ok(documented.length >= 11)
+  assert.deepEqual(
+    documented.map(({ code }) => code),
+    documented.map((_, index) => index + 1),
+  )
+  for (const { code, name } of documented) {
+    const wanted = { code: 'storage-corrupt', message: new RegExp(`kind ${name} has other fields`) }
+    assert.throws(() => decodeStateRecords(bareRecord(code), 1), wanted)
+  }
+  assert.throws(() => decodeStateRecords(bareRecord(documented.length + 1), 1), { code: 'data-folder-newer' })
+
   const folder = goldenCopy(t, 'clean')
   const engine = await openEngine(folder)
   const state = await openLog(engine, { group: '$state', partition: 0 })
-  const records = [
-    encodeStateRecord({ kind: 'group-deleted', hub: 2, name: 'g' }),
-    encodeStateRecord({ kind: 'checkpoint-cleared', hub: 2, group: 'g', partition: 0 }),
-    encodeStateRecord({ kind: 'hub-removing', number: 2, folder: 'ns1/h2' }),
-  ]
-  await state.append([nextBatch(state, Buffer.concat(records), records.length)])
+  const payload = Buffer.concat([...documented, { code: 200 }].map(({ code }) => bareRecord(code)))
+  await state.append([nextBatch(state, payload, documented.length + 1)])
   await engine.close()
   const names = (await linesOf(folder, 'logs/$state/0')).flatMap(({ fields }) => fields.record ?? [])
-  assert.deepEqual(names.slice(-3), ['group-deleted', 'checkpoint-cleared', 'hub-removing'])
+  assert.deepEqual(names.slice(5), [...documented.map(({ name }) => name), 'code 200'])
 })
