@@ -83,8 +83,9 @@ export class SegmentPool {
    */
   async give(folder: DiskPath, files: readonly PooledFile[]): Promise<void> {
     const kept: PooledFile[] = []
+    let keptBytes = 0
     for (const { path, bytes } of files) {
-      if (bytes < worthBytes || !this.#hasRoomFor(bytes)) {
+      if (bytes < worthBytes || !this.#hasRoomFor(bytes, kept.length, keptBytes)) {
         await this.#disk.remove(path)
         continue
       }
@@ -92,6 +93,7 @@ export class SegmentPool {
       const pooled = `${poolFolder}/${this.#nextNumber++}.log`
       await this.#disk.rename(path, pooled)
       kept.push({ path: pooled, bytes })
+      keptBytes += bytes
     }
     if (files.length > 0) await this.#disk.syncDirectory(folder)
     if (kept.length > 0) await this.#disk.syncDirectory(poolFolder)
@@ -111,7 +113,8 @@ export class SegmentPool {
     this.#bytes += bytes
   }
 
-  #hasRoomFor(bytes: number): boolean {
-    return this.#free.length < this.#filesMax && this.#bytes + bytes <= this.#bytesMax
+  /** @param moreFiles Files on their way in, with `moreBytes` bytes. */
+  #hasRoomFor(bytes: number, moreFiles = 0, moreBytes = 0): boolean {
+    return this.#free.length + moreFiles < this.#filesMax && this.#bytes + moreBytes + bytes <= this.#bytesMax
   }
 }

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isEhubError } from '../../../src/base/error.ts'
+import { encodeVersionSlot } from '../../../src/daemon/storage/journal-format.ts'
+import { BatchMaker, plain, readAll } from '../../conformance/log-contract.ts'
+import { crashOutcomes, SimDisk } from '../../sim/sim-disk.ts'
+import { id, openLogOn, openOn, os, sequencesOf, sync } from './builders.ts'
+
+for (const outcome of crashOutcomes) {
+  test(`what was acknowledged under sync is there after a power cut: ${outcome}`, async (t) => {
+    const disk = new SimDisk()
+    const { engine } = await openOn(disk)
+    const log = await engine.openLog(id, sync)
+    const batches = new BatchMaker().batches(30, 700)
+    for (const batch of batches) await log.append([batch])
+    const { log: after } = await openLogOn(t, disk.crash(outcome))
+    assert.deepEqual(plain(await readAll(after)), plain(batches))
+    assert.deepEqual(after.statistics().damaged, [])
+  })
+}
+
+test('what was acknowledged under os survives the process', async (t) => {
+  const disk = new SimDisk()
+  const { engine } = await openOn(disk)
+  const log = await engine.openLog(id, os)
+  const batches = new BatchMaker().batches(20, 700)
+  for (const batch of batches) await log.append([batch])
+  const { log: after } = await openLogOn(t, disk.kill(), os)
+  assert.deepEqual(plain(await readAll(after)), plain(batches))
+})
+
+test('a torn tail is cut and copied aside, what was synced before it stays', async (t) => {
+  const disk = new SimDisk()
+  const { engine, clock } = await openOn(disk)
+  const log = await engine.openLog(id, os)
+  const maker = new BatchMaker()
+  const synced = maker.batches(2, 500)
+  await log.append(synced)
+  clock.advance(200)
+  await log.trimBefore(0)
+  for (let turn = 0; turn < 200; turn++) await Promise.resolve()
+  await log.append(maker.batches(1, 500))
+  await log.append(maker.batches(1, 500))
+  const after = disk.kill()
+  // The third envelope begins behind the header and two envelopes of 584 bytes; the fourth is whole but unsynced.
+  after.corrupt('logs/ns1.h1/0/00000000000000000000.log', (bytes) => {
+    bytes[1024 + 2 * 584 + 300] = (bytes[1024 + 2 * 584 + 300] ?? 0) ^ 1
+    return bytes
+  })
+  const { log: recovered } = await openLogOn(t, after, os)
+  assert.deepEqual(plain(await readAll(recovered)), plain(synced))
+  assert.deepEqual(recovered.statistics().damaged, [])
+  assert.equal([...after.files().keys()].filter((path) => path.startsWith('torn/')).length, 1)
+  const next = new BatchMaker(2, 1000)
+  next.timeMs = maker.timeMs
+  await recovered.append([next.batch(1, 50)])
+  assert.deepEqual(await sequencesOf(recovered), [0, 1, 2])
+})
+
+test('an append of several batches is kept whole or not at all', async (t) => {
+  const disk = new SimDisk()
+  const { engine } = await openOn(disk)
+  const log = await engine.openLog(id, os)
+  const maker = new BatchMaker()
+  await log.append(maker.batches(1, 100))
+  await log.append(maker.batches(3, 100))
+  const after = disk.kill()
+  // Only the last of the three is torn.
+  after.corrupt('logs/ns1.h1/0/00000000000000000000.log', (bytes) => bytes.subarray(0, bytes.length - 50))
+  const { log: recovered } = await openLogOn(t, after, os)
+  assert.deepEqual(await sequencesOf(recovered), [0])
+})
+
+test('a deleted group does not come back, whatever the crash', async (t) => {
+  for (const outcome of crashOutcomes) {
+    const disk = new SimDisk()
+    const { engine } = await openOn(disk)
+    const log = await engine.openLog(id, sync)
+    await log.append(new BatchMaker().batches(5, 700))
+    await engine.deleteGroup(id.group)
+    const { engine: after, log: fresh } = await openLogOn(t, disk.crash(outcome))
+    assert.equal(fresh.end.sequence, 0, outcome)
+    assert.deepEqual(await after.listLogs(), [id])
+  }
+})
+
+test('a lost newest journal file is not taken for the end of the log', async (t) => {
+  const disk = new SimDisk()
+  const { engine } = await openOn(disk)
+  const log = await engine.openLog(id, sync)
+  const batches = new BatchMaker().batches(40, 700)
+  for (const batch of batches) await log.append([batch])
+  await engine.close()
+  const files = disk.files()
+  const newest = [...files.keys()]
+    .filter((path) => path.endsWith('.wal'))
+    .sort()
+    .at(-1)
+  assert.ok(newest !== undefined)
+  files.delete(newest)
+  const { log: after } = await openLogOn(t, SimDisk.of(files))
+  assert.deepEqual(plain(await readAll(after)), plain(batches))
+})
+
+test('a data folder of a newer format is refused and left alone', async () => {
+  const slot = encodeVersionSlot({ version: 2, number: 1, journalGeneration: 1 })
+  const disk = SimDisk.of(new Map([['version', slot]]))
+  await assert.rejects(
+    openOn(disk),
+    (error) => isEhubError(error, 'data-folder-newer') && /version 2/.test(error.message),
+  )
+  assert.deepEqual([...disk.files().keys()], ['version'])
+})
+
+test('after a failed journal sync the log is refused, and opened anew it goes on in another file', async (t) => {
+  const disk = new SimDisk()
+  const { engine, log } = await openLogOn(t, disk)
+  const maker = new BatchMaker()
+  const kept = maker.batch(1, 300)
+  await log.append([kept])
+  let failures = 0
+  disk.faults = ({ kind, path }) =>
+    kind === 'sync' && path.startsWith('journal/') && failures++ === 0 ? { kind: 'error', code: 'EIO' } : null
+  await assert.rejects(log.append([maker.batch(1, 300)]), (error) => isEhubError(error, 'storage-failed'))
+  await assert.rejects(log.append([maker.batch(1, 300)]), (error) => isEhubError(error, 'storage-failed'))
+  await log.close()
+  const again = await engine.openLog(id, sync)
+  assert.equal(again.end.sequence, 1)
+  const next = new BatchMaker(1, 300)
+  next.timeMs = maker.timeMs
+  const continued = next.batch(1, 200)
+  await again.append([continued])
+  await engine.close()
+  const { log: after } = await openLogOn(t, disk.crash('all-kept'))
+  assert.deepEqual(plain(await readAll(after)), plain([kept, continued]))
+})
