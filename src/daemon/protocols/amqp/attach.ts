@@ -59,7 +59,7 @@ function addressOf({ role, source, target }: Attach): string {
 }
 
 function checkRoom({ connection }: LinkHost): void {
-  const { linksMax } = connection
+  const { linksMax } = connection.peer
   if (connection.linkCount > linksMax) {
     throw new EhubError('quota-exceeded', `The connection has ${linksMax} links, which is the limit at present.`)
   }
@@ -83,7 +83,7 @@ function openIngress(session: LinkHost, attach: Attach, address: Address): Accep
         throw new EhubError('not-supported', 'Idempotent publishing is not supported.')
       }
       const partition = address.kind === 'partition' ? address.partition : null
-      const publisher = broker.openPublisher(connection.caller, address.hub, partition)
+      const publisher = broker.openPublisher(connection.peer.caller, address.hub, partition)
       const messageBytesMax = smallerLimit(attach.maxMessageSize, publisher.publicationBytesMax)
       const place = placeOf(address, attach)
       const link = new IngressLink(session, attach, { publisher, messageBytesMax, place })

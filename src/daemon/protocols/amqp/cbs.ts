@@ -26,14 +26,7 @@ function putToken(request: AmqpMessage, { connection }: LinkHost): Reply {
   if (kind === null || audience === null || token === null) {
     throw new EhubError('argument-error', "put-token needs 'type', 'name' and a token as its body.")
   }
-  if (connection.tokenCaller === null) {
-    throw new EhubError(
-      'not-allowed',
-      'The connection has the rights of its SASL PLAIN credentials and takes no tokens.',
-    )
-  }
-  connection.tokenCaller.putToken(audience, kind, token)
-  connection.authorized()
-  connection.log.debug('token accepted', { audience, rule: connection.caller.name })
+  connection.peer.takeToken(audience, kind, token)
+  connection.log.debug('token accepted', { audience, rule: connection.peer.caller.name })
   return { status: 202, description: 'Accepted' }
 }

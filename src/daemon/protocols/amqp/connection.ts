@@ -11,7 +11,7 @@ import { FrameReader, frameBytesMin, frameTypes, writeFrame, writeHeartbeat } fr
 import { conditions } from '../../../wire/amqp/names.ts'
 import { decodePerformative, type PerformativeInput } from '../../../wire/amqp/performatives.ts'
 import { isTransfer, TransferFields } from '../../../wire/amqp/transfer.ts'
-import type { Caller, TokenCaller } from '../../broker/broker-api.ts'
+import type { TokenCaller } from '../../broker/broker-api.ts'
 import { namespaceOfHost } from './addresses.ts'
 import { ConnectionTimers } from './connection-timers.ts'
 import type { ServerContext } from './context.ts'
@@ -20,6 +20,7 @@ import type { Feeder } from './feeders.ts'
 import type { ConnectionHost } from './hosts.ts'
 import { Handshake, type HandshakeStep, type Opened } from './handshake.ts'
 import { Output } from './output.ts'
+import { Peer } from './peer.ts'
 import { framingError, ProtocolViolation } from './protocol-violation.ts'
 import { type Refusal, Refusals } from './refusals.ts'
 import { Session } from './session.ts'
@@ -43,8 +44,6 @@ export class Connection implements ConnectionHost, TransportEvents {
   readonly remoteAddress: string
   /** Largest frame we may send: what the peer announced, within what the output takes at a time. */
   frameBytesMax: number = frameBytesMin
-  /** The peer's container id. */
-  peerName = ''
   log: Log
   readonly #transport: Transport
   readonly #owner: ConnectionOwner
@@ -55,11 +54,10 @@ export class Connection implements ConnectionHost, TransportEvents {
   readonly #turns: Turns
   readonly #sessions = new Map<number, Session>()
   #phase: 'handshake' | 'opened' | 'closing' | 'closed' = 'handshake'
-  #caller: Caller | null = null
-  #tokenCaller: TokenCaller | null = null
+  #peer: Peer | null = null
   #linkCount = 0
-  #isAuthorized = false
   #isDraining = false
+
   constructor(context: ServerContext, transport: Transport, owner: ConnectionOwner) {
     this.context = context
     this.remoteAddress = transport.remoteAddress
@@ -74,7 +72,7 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.#turns = new Turns(context, this.output, {
       isOpened: () => this.#phase === 'opened',
       isFull: () => this.#isFull(),
-      pause: (isPaused) => this.#pause(isPaused),
+      pause: (isPaused, isOurs) => this.#pause(isPaused, isOurs),
       fail: (error) => this.#fail(error),
     })
     this.#timers = new ConnectionTimers(context.clock, context.limits, {
@@ -93,15 +91,9 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.#transport.start(this)
   }
 
-  /** Who the peer is. Only once opened. */
-  get caller(): Caller {
-    assert(this.#caller !== null, 'links are attached after open')
-    return this.#caller
-  }
-
-  /** Null when the peer authenticated with PLAIN, whose rights need no tokens. */
-  get tokenCaller(): TokenCaller | null {
-    return this.#tokenCaller
+  get peer(): Peer {
+    assert(this.#peer !== null, 'links are attached after open')
+    return this.#peer
   }
 
   get linkCount(): number {
@@ -143,13 +135,8 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.#phase = 'closed'
     this.#timers.stop()
     this.log.debug('connection closed', error === null ? {} : { reason: error.message })
-    this.#guard(() => {
-      for (const session of this.#sessions.values()) session.dispose()
-      this.#caller?.close()
-      if (this.#caller === null) this.#handshake.dispose()
-    })
-    this.#sessions.clear()
-    this.#turns.clear()
+    this.#guard(() => this.#release())
+    this.output.released()
     this.#owner.closed(this)
   }
 
@@ -180,15 +167,6 @@ export class Connection implements ConnectionHost, TransportEvents {
 
   stall(who: object, isStalled: boolean): void {
     this.#turns.stall(who, isStalled)
-  }
-
-  authorized(): void {
-    this.#isAuthorized = true
-  }
-
-  get linksMax(): number {
-    const { linksMax, unauthorizedMax } = this.context.limits
-    return this.#isAuthorized ? linksMax : unauthorizedMax
   }
 
   linkOpened(): void {
@@ -241,6 +219,16 @@ export class Connection implements ConnectionHost, TransportEvents {
     this.#transport.resume()
     this.#transport.end()
     this.#timers.closing()
+    this.#release()
+  }
+
+  /** Gives up what it holds with the broker, at once: who comes back must not meet its own past. Idempotent. */
+  #release(): void {
+    for (const session of this.#sessions.values()) session.dispose()
+    this.#sessions.clear()
+    this.#turns.clear()
+    if (this.#peer === null) this.#handshake.dispose()
+    else this.#peer.close()
   }
 
   #guard(run: () => void): void {
@@ -286,8 +274,9 @@ export class Connection implements ConnectionHost, TransportEvents {
     return isFull
   }
 
-  #pause(isPaused: boolean): void {
-    this.#timers.isPaused = isPaused
+  #pause(isPaused: boolean, isOurs: boolean): void {
+    // A peer that takes nothing for as long as an idle timeout is as good as gone.
+    this.#timers.isPaused = isOurs
     if (isPaused) return this.#transport.pause()
     this.#timers.lastReceivedAt = this.context.clock.monotonicMs()
     this.#transport.resume()
@@ -314,12 +303,12 @@ export class Connection implements ConnectionHost, TransportEvents {
     const { limits, broker } = this.context
     this.#phase = 'opened'
     this.frameBytesMax = Math.max(frameBytesMin, Math.min(open.maxFrameSize, limits.sentFrameBytesMax))
-    this.peerName = open.containerId
     this.log = this.log.with({ container: open.containerId })
-    this.#isAuthorized = caller !== null
-    this.#caller = caller ?? (this.#tokenCaller = broker.anonymousCaller(namespaceOfHost(host)))
-    this.refusals.namespace = this.#caller.namespace
-    this.refusals.host = host?.slice(0, hostLengthMax).replace(/:\d+$/, '') || this.#caller.namespace
+    const anonymous = (): TokenCaller => broker.anonymousCaller(namespaceOfHost(host))
+    this.#peer = new Peer(open.containerId, caller, anonymous, limits)
+    const { namespace } = this.#peer.caller
+    this.refusals.namespace = namespace
+    this.refusals.host = host?.slice(0, hostLengthMax).replace(/:\d+$/, '') || namespace
     if (violation !== null) throw violation
     this.#timers.opened(open.idleTimeOut)
     this.#owner.opened(this)
@@ -360,9 +349,9 @@ export class Connection implements ConnectionHost, TransportEvents {
   }
 
   #checkSessions(): void {
-    const { unauthorizedMax } = this.context.limits
-    if (this.#isAuthorized || this.#sessions.size < unauthorizedMax) return
-    const text = `${unauthorizedMax} sessions are open, which is the limit before a token is shown`
+    const { sessionsMax } = this.peer
+    if (this.#sessions.size < sessionsMax) return
+    const text = `${sessionsMax} sessions are open, which is the limit before a token is shown`
     throw new ProtocolViolation('connection', conditions.resourceLimitExceeded, text)
   }
 

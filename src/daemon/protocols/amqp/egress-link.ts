@@ -58,14 +58,14 @@ export class EgressLink implements Link, Feeder {
     this.#wantsMetric = attach.desiredCapabilities?.includes(capabilities.runtimeMetric) ?? false
     const name =
       mapEntry(properties, linkProperties.receiverName) ?? mapEntry(properties, linkProperties.receiverNameRust)
-    this.#receiver = broker.openReceiver(connection.caller, {
+    this.#receiver = broker.openReceiver(connection.peer.caller, {
       hub: address.hub,
       group: address.group,
       partition: address.partition,
       position: positionOfFilter(attach.source?.filter ?? null),
       ownerLevel: ownerLevelOf(attach),
       name: textOf(name),
-      origin: `${connection.peerName} at ${connection.remoteAddress}`,
+      origin: `${connection.peer.name} at ${connection.remoteAddress}`,
     })
     this.#outlet = new Outlet(session, attach.handle, true)
     this.#receiver.onDetached((reason) => connection.guarded(() => session.detachFor(this, reason, place)))

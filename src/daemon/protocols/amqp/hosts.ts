@@ -4,11 +4,11 @@
 import type { EhubError } from '../../../base/error.ts'
 import type { Log } from '../../../base/log.ts'
 import type { PerformativeInput } from '../../../wire/amqp/performatives.ts'
-import type { Caller, TokenCaller } from '../../broker/broker-api.ts'
 import type { ServerContext } from './context.ts'
 import type { Feeder } from './feeders.ts'
 import type { Link } from './link.ts'
 import type { Output } from './output.ts'
+import type { Peer } from './peer.ts'
 import type { Place, Refusal, Refusals } from './refusals.ts'
 import type { Settlement } from './settlement.ts'
 
@@ -19,17 +19,11 @@ export interface ConnectionHost {
   readonly refusals: Refusals
   readonly log: Log
   readonly remoteAddress: string
-  /** The peer's container id. */
-  readonly peerName: string
   /** Largest frame we may send: what the peer announced, within what the output takes at a time. */
   readonly frameBytesMax: number
-  /** Who the peer is. */
-  readonly caller: Caller
-  /** Null when the peer authenticated with PLAIN, whose rights need no tokens. */
-  readonly tokenCaller: TokenCaller | null
+  /** Only once opened. */
+  readonly peer: Peer
   readonly linkCount: number
-  /** Links the connection may have at present. */
-  readonly linksMax: number
   readonly sessions: Iterable<LinkHost>
   /** Encodes a frame; it leaves at the end of the turn. */
   send(channel: number, performative: PerformativeInput): void
@@ -41,8 +35,6 @@ export interface ConnectionHost {
   feed(link: Feeder): void
   /** Nothing is read from the peer while anybody is stalled: what comes next has no room. */
   stall(who: object, isStalled: boolean): void
-  /** The peer has shown a token that is good. */
-  authorized(): void
   linkOpened(): void
   linkClosed(): void
   /** Runs what the broker or a timer started, then a turn soon; an error ends the connection. */

@@ -23,7 +23,7 @@ export function managementNode(hub: string | null): RequestNode {
     name: hub === null ? nodes.management : `${hub}/${nodes.management}`,
     isSameAs: (other) => other.name.toLowerCase() === node.name.toLowerCase(),
     check: ({ connection }) => {
-      if (hub !== null) connection.context.broker.describeHub(connection.caller, hub)
+      if (hub !== null) connection.context.broker.describeHub(connection.peer.caller, hub)
     },
     placeOf: (request) => {
       const name = requestText(request, requestKeys.name) ?? hub
@@ -50,15 +50,15 @@ function read(request: AmqpMessage, { connection }: LinkHost, addressed: string 
   }
 }
 
-function describe(request: AmqpMessage, { context, caller }: ConnectionHost, hub: string): Reply {
+function describe(request: AmqpMessage, { context, peer }: ConnectionHost, hub: string): Reply {
   const type = requestText(request, requestKeys.type)
   switch (type) {
     case requestValues.eventHub:
-      return ok(hubBody(context.broker.describeHub(caller, hub)))
+      return ok(hubBody(context.broker.describeHub(peer.caller, hub)))
     case requestValues.partition: {
       const partition = requestText(request, requestKeys.partition)
       if (partition === null) throw new EhubError('argument-error', "READ of a partition needs 'partition'.")
-      return ok(partitionBody(context.broker.describePartition(caller, hub, partition)))
+      return ok(partitionBody(context.broker.describePartition(peer.caller, hub, partition)))
     }
     default:
       throw new EhubError('argument-error', `The type '${type ?? ''}' cannot be read.`)
@@ -71,10 +71,9 @@ function describe(request: AmqpMessage, { context, caller }: ConnectionHost, hub
  */
 function takeToken(request: AmqpMessage, connection: ConnectionHost, hub: string): boolean {
   const token = requestText(request, requestKeys.securityToken)
-  if (token === null || connection.tokenCaller === null) return false
+  if (token === null || !connection.peer.takesTokens) return false
   const kind = token.startsWith('SharedAccessSignature ') ? requestValues.sasToken : requestValues.jsonWebToken
-  connection.tokenCaller.putToken(`sb://${connection.refusals.host}/${hub}/${nodes.management}`, kind, token)
-  connection.authorized()
+  connection.peer.takeToken(`sb://${connection.refusals.host}/${hub}/${nodes.management}`, kind, token)
   return true
 }
 

@@ -11,8 +11,8 @@ export interface TurnHost {
   isOpened(): boolean
   /** What the peer sends has no room at present, by the connection's own account. */
   isFull(): boolean
-  /** Reading starts or stops. */
-  pause(isPaused: boolean): void
+  /** Reading starts or stops. @param isOurs We have no room; false: the peer does not take what we send. */
+  pause(isPaused: boolean, isOurs: boolean): void
   fail(error: unknown): void
 }
 
@@ -80,20 +80,20 @@ export class Turns {
     }
   }
 
-  /** The connection is gone. */
+  /** Nobody has anything to say any more. What was written before still leaves. */
   clear(): void {
     this.#due.clear()
     this.#feeders.clear()
     this.#stalled.clear()
-    this.#output.released()
   }
 
   /** Reads from the peer only while there is room for what it sends. */
   #balance(): void {
     const { pendingOutputBytesMax } = this.#context.limits
-    const isFull = this.#stalled.size > 0 || this.#host.isFull() || this.#output.pendingBytes > pendingOutputBytesMax
-    if (isFull === this.#isPaused) return
-    this.#isPaused = isFull
-    this.#host.pause(isFull)
+    const isOurs = this.#stalled.size > 0 || this.#host.isFull()
+    const isPaused = isOurs || this.#output.pendingBytes > pendingOutputBytesMax
+    if (isPaused === this.#isPaused) return
+    this.#isPaused = isPaused
+    this.#host.pause(isPaused, isOurs)
   }
 }
