@@ -6,6 +6,7 @@ import { AssertionFailure } from '../../../../src/base/assert.ts'
 import { EhubError } from '../../../../src/base/error.ts'
 import { type Log, quietLog } from '../../../../src/base/log.ts'
 import type { Broker, Publication, Publisher, Receipt } from '../../../../src/daemon/broker/broker-api.ts'
+import { defaultLimits } from '../../../../src/daemon/protocols/amqp/limits.ts'
 import { FakeGroup } from './fakes.ts'
 import {
   attachSender,
@@ -219,4 +220,39 @@ test('a peer that sends and does not read its outcomes is not read for ever', as
   peer.stream.resume()
   let last = -1
   while (last < 1999) last = (await peer.skipTo('disposition')).first
+})
+
+test('a peer that reads nothing for as long as an idle timeout is let go', async (t) => {
+  const limits = { pendingOutputBytesMax: 1000, senderCredit: 5000, noLinkMs: null }
+  const server = await startRawServer(t, { limits })
+  const peer = await server.open()
+  await attachSender(peer, 'orders/Partitions/0')
+  peer.stream.pause()
+  for (let id = 0; id < 2000; id += 1) {
+    peer.send(0, transfer(id, Buffer.from('not a message')))
+    if (id % 100 === 99) await settled()
+  }
+  // It still talks, but is not read any more.
+  for (let minute = 0; minute < 8; minute += 1) {
+    peer.heartbeat()
+    server.clock.advance(60_000)
+    await settled()
+  }
+  server.clock.advance(defaultLimits.closeMs)
+  await settled()
+  assert.equal(server.amqp.connectionCount, 0)
+})
+
+test('who closes and comes back at once finds no trace of itself', async (t) => {
+  const server = await startRawServer(t)
+  for (let round = 0; round < 8; round += 1) {
+    const peer = await server.open()
+    peer.send(0, begin)
+    await peer.expect('begin')
+    peer.send(0, receiverAttach('orders/ConsumerGroups/$Default/Partitions/0'))
+    assert.notEqual((await peer.expect('attach')).source, null)
+    peer.send(0, { kind: 'close' })
+    await peer.skipTo('close')
+    assert.deepEqual(server.broker.listReceivers(server.owner, null), [])
+  }
 })
