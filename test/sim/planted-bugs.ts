@@ -102,10 +102,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     seedsMax: 500,
     edits: [
       {
-        file: storage('segmented-log.ts'),
-        find: 'const trimmed = start.sequence === this.#end.sequence ? { ...state, ...this.#endState() } : state',
-        replace:
-          'const trimmed = start.sequence === this.#end.sequence ? { ...state, ...this.#endState(), end: { sequence: 0, offset: 0 }, lastTimeMs: null } : state',
+        file: storage('embedded-engine.ts'),
+        find: 'openLogFiles(id, known?.state ?? null, parts)',
+        replace: 'openLogFiles(id, known?.state.segmentBase == null ? null : known.state, parts)',
       },
     ],
   },

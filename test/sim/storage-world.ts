@@ -7,7 +7,7 @@ import type { Log } from '../../src/base/log.ts'
 import type { Clock } from '../../src/base/clock.ts'
 import type { Disk } from '../../src/daemon/storage/disk.ts'
 import type { Batch, LogConfig, LogId, PartitionLog, StorageEngine } from '../../src/daemon/storage/storage-engine.ts'
-import { type FaultPlan, noFaults } from './faults.ts'
+import { type FaultPlan, noFaults, type OperationKind } from './faults.ts'
 import { type Call, LogModel, ModelViolation } from './model.ts'
 import { quiesce, settle, StuckError } from './scheduler.ts'
 import { SimClock } from './sim-clock.ts'
@@ -137,8 +137,15 @@ export class StorageWorld {
   }
 
   setFaults(faults: FaultPlan = noFaults): void {
-    this.disk.faults = faults
     this.mayFail = faults !== noFaults
+    this.disk.faults = (operation) => {
+      const fault = faults(operation)
+      // The page cache is not to be trusted any more: what a log that is not `sync` had not synced may be gone (P1).
+      if (fault !== null && fault.kind !== 'delay' && isChange(operation.kind)) {
+        for (const log of this.logs.values()) log.isCut ||= log.config.durability !== 'sync'
+      }
+      return fault
+    }
   }
 
   // ------------------------------------------------------------ logs
@@ -324,6 +331,9 @@ export class StorageWorld {
 }
 
 export { ModelViolation, StuckError }
+
+const changes: readonly OperationKind[] = ['write', 'sync', 'preallocate', 'truncate']
+const isChange = (kind: OperationKind) => changes.includes(kind)
 
 let payloads: Buffer | null = null
 
