@@ -109,13 +109,13 @@ async function main(): Promise<void> {
   )
   const filler = flags['cold-memory'] ? null : new PageCacheFiller(root)
   const outcomes: Outcome[] = []
-  for (const [index, bench] of chosen.entries()) {
+  for (const bench of chosen) {
     if (performance.now() > deadlineMs) {
       say(`\n${bench.title}  [${bench.name}]\n  SKIPPED  the run's ${minutes} minutes are over`)
       continue
     }
-    // What the bench before has deleted is free memory again.
-    filler?.fill(flags.quick ? 8 : index === 0 ? 75 : 25)
+    // What the benches before have deleted is free memory again.
+    if (bench.writesMuch === true) filler?.fill(flags.quick ? 5 : 60)
     outcomes.push(await runOne(bench, root, deadlineMs))
   }
   filler?.close()

@@ -119,6 +119,7 @@ async function runLargeFile(context: BenchContext): Promise<BenchResult> {
 export const idle: Bench = { name: 'idle', title: 'Memory of an idle daemon and of idle connections', run: runIdle }
 export const largeFile: Bench = {
   name: 'large-file',
+  writesMuch: true,
   title: 'A large file of lines through ehub send',
   run: runLargeFile,
 }

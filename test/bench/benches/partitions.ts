@@ -127,4 +127,9 @@ async function runCurves(context: BenchContext): Promise<BenchResult> {
 }
 
 export const dirty: Bench = { name: 'dirty', title: 'Commit time over dirty partitions, sync', run: runDirty }
-export const curves: Bench = { name: 'curves', title: 'Cost over connections and partitions', run: runCurves }
+export const curves: Bench = {
+  name: 'curves',
+  writesMuch: true,
+  title: 'Cost over connections and partitions',
+  run: runCurves,
+}

@@ -169,9 +169,15 @@ async function runBatches(context: BenchContext): Promise<BenchResult> {
   }
 }
 
-export const singles: Bench = { name: 'singles', title: 'Single events of 1 KB in, one connection', run: runSingles }
+export const singles: Bench = {
+  name: 'singles',
+  writesMuch: true,
+  title: 'Single events of 1 KB in, one connection',
+  run: runSingles,
+}
 export const batches: Bench = {
   name: 'batches',
+  writesMuch: true,
   title: 'Batches of 100 events of 1 KB in, one connection',
   run: runBatches,
 }

@@ -8,6 +8,8 @@ import type { BenchResult } from './result.ts'
 export interface Bench {
   readonly name: string
   readonly title: string
+  /** Grows files by gigabytes: the page cache is filled before it. */
+  readonly writesMuch?: boolean
   run(context: BenchContext): Promise<BenchResult>
 }
 
