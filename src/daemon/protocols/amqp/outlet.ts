@@ -47,8 +47,8 @@ export class Outlet {
   /** Takes the peer's word on credit (AMQP 1.0 §2.6.7). */
   flow(flow: Flow): void {
     if (flow.linkCredit !== null) {
-      const limit = (flow.deliveryCount ?? 0) + flow.linkCredit
-      this.credit = Math.max(0, (limit - this.deliveryCount) | 0)
+      const underWay = (this.deliveryCount - (flow.deliveryCount ?? 0)) | 0
+      this.credit = Math.max(0, flow.linkCredit - underWay)
     }
     this.isDraining = flow.drain
   }

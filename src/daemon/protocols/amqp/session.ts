@@ -156,7 +156,9 @@ export class Session implements LinkHost {
     this.#nextIncomingId = flow.nextOutgoingId
     // Absent until the peer has seen our begin (AMQP 1.0 §2.7.4).
     const from = flow.nextIncomingId ?? initialOutgoingId
-    this.remoteIncomingWindow = Math.max(0, (from + flow.incomingWindow - this.#nextOutgoingId) | 0)
+    const underWay = (this.#nextOutgoingId - from) | 0
+    // A window may be as wide as the numbers, so only the difference of two positions is taken modulo 2^32.
+    this.remoteIncomingWindow = Math.max(0, flow.incomingWindow - underWay)
     if (flow.handle !== null) {
       const link = this.#links[flow.handle]
       if (link === undefined) throw unattached(flow.handle)

@@ -325,3 +325,20 @@ test('a hub that is deleted detaches its links', async (t) => {
     assert.match(error?.description ?? '', /The messaging entity 'sb:\/\/localhost\/orders' could not be found/)
   }
 })
+
+test('windows and credits as wide as their numbers are not taken for none', async (t) => {
+  const server = await startRawServer(t)
+  await store(server, 0, ['a', 'b', 'c'])
+  const widest = 2 ** 32 - 1
+  const peer = await server.open()
+  peer.send(0, { ...begin, incomingWindow: widest })
+  await peer.expect('begin')
+  await attachReceiver(peer, consumer(0))
+  peer.send(0, credit(widest, { incomingWindow: widest }))
+  for (const text of ['a', 'b', 'c']) assert.equal(textOf(await peer.expect('transfer')), text)
+  await store(server, 0, ['d'])
+  // Nothing more to give: all but what was used comes back, modulo 2^32.
+  assert.equal(textOf(await peer.expect('transfer')), 'd')
+  peer.send(0, credit(widest, { incomingWindow: widest, drain: true }))
+  assert.equal((await peer.expect('flow')).deliveryCount, widest)
+})
