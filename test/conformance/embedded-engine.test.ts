@@ -41,10 +41,12 @@ logContract('the embedded engine with tiny files and hardly any memory', (t) => 
 
 logContract(
   'the embedded engine on a real disk',
-  (t) => {
+  async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'ehub-contract-'))
+    const opened = await open(t, new NodeDisk(join(folder, 'data')), roomy)
+    // Behind the closing of the engine, which still writes.
     t.after(() => rmSync(folder, { recursive: true, force: true }))
-    return open(t, new NodeDisk(join(folder, 'data')), roomy)
+    return opened
   },
   200,
 )

@@ -24,7 +24,8 @@ export class Terminal {
 
   /** The program is `$EHUB` in the shell. */
   constructor(t: TestContext, person: Person, { columns = 120, rows = 40, shell = 'sh' }: TerminalOptions = {}) {
-    this.#socket = `${person.home}/tmux`
+    // Not in the person's home: that is gone when the server is ended.
+    this.#socket = `ehub-${process.pid}-${person.home.slice(-6)}`
     this.#env = { ...person.env, EHUB: executable, PS1: '$ ', LANG: 'C.UTF-8', LC_ALL: 'C.UTF-8' }
     this.#tmux(
       '-f',
@@ -77,6 +78,6 @@ export class Terminal {
   }
 
   #tmux(...argv: string[]): string {
-    return spawnSync('tmux', ['-S', this.#socket, ...argv], { encoding: 'utf8', env: this.#env }).stdout
+    return spawnSync('tmux', ['-L', this.#socket, ...argv], { encoding: 'utf8', env: this.#env }).stdout
   }
 }
