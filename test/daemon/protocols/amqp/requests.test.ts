@@ -394,3 +394,40 @@ test('a request may carry its token itself, as Java does', async (t) => {
     assert.deepEqual(entry(reply, 'status-code'), { type: 'int', value: status }, name)
   }
 })
+
+test('a token opens what it names and nothing beside it', async (t) => {
+  const server = await startRawServer(t)
+  for (const name of ['orders2', 'order']) await server.broker.createHub(server.owner, { name, partitionCount: 2 })
+  const send = 'amqp:unauthorized-access Send'
+  const listen = 'amqp:unauthorized-access Listen'
+  const consumer = (hub: string, partition = 0): string => `${hub}/ConsumerGroups/$Default/Partitions/${partition}`
+  const cases: [scope: string, role: 'sender' | 'receiver', address: string, refusal: string | null][] = [
+    ['', 'sender', 'orders2', null],
+    ['', 'receiver', consumer('orders2'), null],
+    ['orders', 'sender', 'orders', null],
+    ['orders', 'sender', 'ORDERS/partitions/1', null],
+    ['orders', 'receiver', consumer('Orders'), null],
+    ['orders', 'sender', 'orders2', send],
+    ['orders', 'sender', 'order', send],
+    ['orders', 'receiver', consumer('orders2'), listen],
+    ['orders/partitions/1', 'sender', 'orders/Partitions/1', null],
+    ['orders/partitions/1', 'sender', 'orders/Partitions/0', send],
+    ['orders/partitions/1', 'sender', 'orders', send],
+    ['orders/partitions/1', 'receiver', consumer('orders', 1), listen],
+    ['orders/consumergroups/$default', 'receiver', consumer('orders', 1), null],
+    ['orders/consumergroups/$default', 'sender', 'orders', send],
+  ]
+  for (const [scope, role, address, refusal] of cases) {
+    const peer = await openNode(server, '$cbs')
+    await ask(peer, 0, putToken(server, `sb://localhost/${scope}`))
+    peer.send(0, role === 'sender' ? senderAttach(address, 2) : receiverAttach(address, 2))
+    const attach = await peer.skipTo('attach')
+    const terminus = role === 'sender' ? attach.target : attach.source
+    const name = `${role} of ${address} with a token for '${scope}'`
+    assert.equal(terminus === null, refusal !== null, name)
+    if (refusal === null) continue
+    const { error } = await peer.skipTo('detach')
+    const claim = /'(\w+)' claim/.exec(error?.description ?? '')?.[1]
+    assert.equal(`${error?.condition} ${claim}`, refusal, name)
+  }
+})
