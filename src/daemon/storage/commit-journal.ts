@@ -309,8 +309,10 @@ export class CommitJournal {
   async #roll(endPosition: number, mayRecycle = true): Promise<void> {
     await this.#waitForSegments()
     const present: OldFile = { generation: this.#generation, clients: this.#clients, mayRecycle, outcome: null }
-    const done = this.#old.filter(({ outcome }) => outcome === 'synced')
-    const needed = this.#old.find(({ outcome }) => outcome !== 'synced') ?? present
+    // Oldest first and without gaps: a later file may say that logs of an earlier one were deleted.
+    const neededFrom = this.#old.findIndex(({ outcome }) => outcome !== 'synced')
+    const done = neededFrom < 0 ? this.#old : this.#old.slice(0, neededFrom)
+    const needed = this.#old[neededFrom] ?? present
     const before = this.#file
     await this.#make(this.#generation + 1, { generation: present.generation, endPosition }, needed.generation)
     await before?.close().catch(() => undefined)

@@ -105,6 +105,7 @@ class EmbeddedEngine implements StorageEngine {
   readonly #options: Required<EmbeddedEngineOptions>
   readonly #release: () => Promise<void>
   readonly #journal: CommitJournal
+  readonly #journalFiles: JournalFiles
   readonly #space: SpaceGuard
   readonly #slabs: Slabs
   readonly #background: BackgroundWriter
@@ -178,8 +179,9 @@ class EmbeddedEngine implements StorageEngine {
       // What could not be written into the segments meanwhile.
       for (const { log } of this.#known.values()) if ((log?.pendingBytes ?? 0) > 0) void log?.writeBack()
     })
+    this.#journalFiles = new JournalFiles(this.#disk, version?.number ?? 0)
     this.#journal = new CommitJournal({
-      files: new JournalFiles(this.#disk, version?.number ?? 0),
+      files: this.#journalFiles,
       clock: this.#clock,
       log: this.#log,
       states: () => this.#known.states(),
@@ -211,6 +213,7 @@ class EmbeddedEngine implements StorageEngine {
   async #start(recovered: RecoveredJournal, version: FolderVersion | null): Promise<void> {
     await this.#space.open()
     const newest = Math.max(version?.journalGeneration ?? 0, ...recovered.files)
+    await this.#journalFiles.findSpare()
     await this.#journal.start(newest + 1, recovered.previous)
     for (const group of recovered.forgotten) await this.#removeGroup(group)
     // The new file holds the state of every log and needs none before it.

@@ -188,6 +188,8 @@ async function replay(
           if (header !== null) repair.addHeader(header)
         } else if (part.kind === 'envelope') {
           const padded = group.bytes.subarray(part.bodyAt, part.bodyAt + align8(part.lengthBytes))
+          // The envelope's own copy of its checksum is summed nowhere; the row's is.
+          padded.writeUInt32LE(part.bodyCrc, 0)
           repair.addEnvelope(part.segmentBase, part.position, padded)
           gatheredBytes += padded.length
         }

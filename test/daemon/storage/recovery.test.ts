@@ -134,3 +134,25 @@ test('after a failed journal sync the log is refused, and opened anew it goes on
   const { log: after } = await openLogOn(t, disk.crash('all-kept'))
   assert.deepEqual(plain(await readAll(after)), plain([kept, continued]))
 })
+
+test('a damaged checksum inside a journaled envelope costs nothing: the row has it, too', async (t) => {
+  const disk = new SimDisk()
+  const { engine } = await openOn(disk)
+  const log = await engine.openLog(id, sync)
+  const maker = new BatchMaker()
+  const first = maker.batch(1, 200)
+  await log.append([first])
+  const second = maker.batch(1, 200)
+  await log.append([second])
+  const after = disk.kill()
+  const journal = [...after.files().keys()].find((path) => path.endsWith('.wal'))
+  assert.ok(journal !== undefined)
+  after.corrupt(journal, (bytes) => {
+    // The second envelope's own checksum: the four bytes before its magic "EHB1".
+    const magic = bytes.lastIndexOf('EHB1')
+    bytes[magic - 1] = (bytes[magic - 1] ?? 0) ^ 1
+    return bytes
+  })
+  const { log: recovered } = await openLogOn(t, after)
+  assert.deepEqual(plain(await readAll(recovered)), plain([first, second]))
+})
