@@ -174,7 +174,7 @@ function compare(lines, partitions) {
 /** One number for everything a reader can see. */
 function fingerprint(partitions) {
   const hash = createHash('sha256')
-  for (const partition of [...partitions.keys()].sort()) {
+  for (const partition of [...partitions.keys()].toSorted((a, b) => (a < b ? -1 : 1))) {
     for (const { sequence, offset, enqueued, body } of partitions.get(partition)) {
       hash.update(`${partition} ${sequence} ${offset} ${enqueued} ${body.length} `).update(body)
     }

@@ -14,7 +14,7 @@ export function plant(edits) {
       const loaded = nextLoad(url, context)
       const own = edits.filter((edit) => url.startsWith('file:') && fileURLToPath(url) === root + edit.file)
       if (own.length === 0) return loaded
-      let source = String(loaded.source)
+      let source = typeof loaded.source === 'string' ? loaded.source : Buffer.from(loaded.source).toString('utf8')
       for (const { file, find, replace } of own) {
         if (source.split(find).length !== 2)
           throw new Error(`the line to plant a bug in ${file} is not there once: ${find}`)
