@@ -10,6 +10,9 @@ import { sweepOperations } from './nth-operation.ts'
 import { scripts } from './scripts.ts'
 import { runStorageSeed } from './storage-sim.ts'
 
+/** Further seeds are not run: they would say the same. */
+const failuresMax = 5
+
 const jobs = {
   seeds: runSeeds,
   crash: async ({ everyNth, isSlice }) => swept(await sweepCrashPoints(openPlainEngine, someOf(everyNth), isSlice)),
@@ -31,7 +34,7 @@ async function runSeeds({ kind, from, count, twice, isVerbose = false }) {
     kind === 'storage' ? runStorageSeed(seed, openSimEngine) : runBrokerSeed(seed, openSimEngine, openSimBroker)
   const figures = { seeds: 0, events: 0, restarts: 0, operations: 0, twice: 0 }
   const failures = []
-  for (let seed = from; seed < from + count; seed++) {
+  for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {
     const result = await run(seed)
     figures.seeds++
     figures.events += result.events
