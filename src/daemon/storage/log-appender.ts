@@ -92,7 +92,9 @@ export class LogAppender {
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       const append = { batches, resolve, reject }
-      if (this.#waiting.length > 0 || !this.#stage(append)) this.#wait(append)
+      if (this.#waiting.length === 0 && this.#stage(append)) return
+      this.#waiting.push(append)
+      if (this.#waiting.length === 1) this.#host.slabs.whenRoom(() => this.#stageWaiting())
     })
   }
 
@@ -101,6 +103,12 @@ export class LogAppender {
     while (this.inFlight > 0 || this.#waiting.length > 0) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
+  }
+
+  /** What could not be written stays in the journal; a closed log holds no memory and writes no more. */
+  async discard(): Promise<void> {
+    this.#giveUp(await this.writer.end())
+    this.tail.clear()
   }
 
   /** The log is empty and has no segment any more. */
@@ -161,11 +169,6 @@ export class LogAppender {
     if (this.#isSync) this.#commitToJournal(whole, isNew ? header : null)
     else this.#commitToSegment(whole)
     return true
-  }
-
-  #wait(append: WaitingAppend): void {
-    this.#waiting.push(append)
-    if (this.#waiting.length === 1) this.#host.slabs.whenRoom(() => this.#stageWaiting())
   }
 
   #stageWaiting(): void {

@@ -16,7 +16,7 @@ import {
 } from './format.ts'
 import type { LogState } from './journal-format.ts'
 import type { Damage } from './log-reader.ts'
-import { logFolder, logKey, segmentPath } from './paths.ts'
+import { logFolder, logKey, numberOfName, segmentPath } from './paths.ts'
 import { SegmentWalker } from './segment-walker.ts'
 import type { LogId, Position } from './storage-engine.ts'
 
@@ -56,6 +56,9 @@ export class LogRepair {
   #state: LogState
   #entries: Entry[] = []
   #hasFolder = false
+  /** Base sequences of the segments written to, and the first sequence written. */
+  readonly #touched = new Set<number>()
+  #firstWritten = Infinity
   pendingBytes = 0
 
   /** @param state The log's last known state; its synced part needs no repair. */
@@ -124,7 +127,24 @@ export class LogRepair {
   /** Writes what is left; resolves to the log's state then. @throws DiskError */
   async finish(): Promise<LogState> {
     await this.write()
+    if (this.#touched.size > 0) await this.#removeStrays()
     return this.#state
+  }
+
+  /**
+   * A segment that begins among what was written and holds none of it: somebody was about to go on there after a failed
+   * file and did not get far enough. The journal has it all, and its word is where it was put now.
+   */
+  async #removeStrays(): Promise<void> {
+    let count = 0
+    for (const { name } of await this.#disk.list(logFolder(this.id))) {
+      const base = numberOfName(name, 'log')
+      if (base === null || base < this.#firstWritten || this.#touched.has(base)) continue
+      if (base >= this.#state.end.sequence) continue
+      await this.#disk.remove(`${logFolder(this.id)}/${name}`)
+      count += 1
+    }
+    if (count > 0) await this.#disk.syncDirectory(logFolder(this.id))
   }
 
   async #writeRun(run: readonly Entry[]): Promise<void> {
@@ -147,6 +167,8 @@ export class LogRepair {
     if (first.header.baseSequence > Math.max(this.#state.end.sequence, this.#start.sequence)) {
       await this.#bridge(segment, first, position)
     }
+    this.#touched.add(segment.baseSequence)
+    this.#firstWritten = Math.min(this.#firstWritten, first.header.baseSequence)
     await segment.file.write(
       run.map(({ envelope }) => envelope),
       position,

@@ -159,6 +159,13 @@ export class LogWriter {
     this.#isStopped = true
   }
 
+  /** Nothing is written any more; resolves, when what is being written is, to what then never will be. */
+  async end(): Promise<readonly StagedAppend[]> {
+    this.#isStopped = true
+    while (this.#isRunning) await this.#running
+    return this.takePending()
+  }
+
   /** Everything up to `place` is in the log without any file: it was trimmed away. */
   passOver(place: LogPlace): void {
     this.#written = place

@@ -204,6 +204,10 @@ export class SegmentedLog implements HostedLog {
       return this.#clamp(cached.baseSequence)
     if (this.#appender.tail.firstSequence !== null && cached === null) return this.#appender.end.sequence
     const found = this.#files.segments.length === 0 ? null : await this.#reader.find(first, mayBeginIn, matches)
+    // What lies between is in the files only, and must not be read there.
+    const { isStopped, synced } = this.#appender.writer
+    const held = this.#appender.tail.firstSequence ?? this.#appender.end.sequence
+    if (found === null && isStopped && synced.end.sequence < held) throw this.#failed()
     return this.#clamp(found ?? cached?.baseSequence ?? this.#appender.end.sequence)
   }
 
@@ -299,8 +303,8 @@ export class SegmentedLog implements HostedLog {
     await this.#appender.settle()
     await this.#trimming
     await this.syncSegments()
+    await this.#appender.discard()
     await this.#files.close()
-    this.#appender.tail.clear()
     this.#host.closed(this)
   }
 
