@@ -223,7 +223,7 @@ class StorageLife {
   }
 
   async #find(log: WorldLog): Promise<void> {
-    if (log.handle === null || log.inFlight > 0) return
+    if (log.handle === null || log.inFlight > 0 || log.isDoubtful) return
     const { start, end } = log.handle
     const timeMs = this.world.clock.now() - this.#random.pick([-100, 0, 1, 50, 5000])
     this.steps.push(`find ${name(log)} ${timeMs}`)

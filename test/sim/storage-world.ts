@@ -40,6 +40,8 @@ export interface WorldLog {
   isFailed: boolean
   /** The power went since it was last open: what was not synced may be gone. */
   isCut: boolean
+  /** The disk failed it a write or sync and it is not `sync`: what it had not synced may also be declared damaged. */
+  isDoubtful: boolean
   /** `deleteGroup` was called and not answered: gone or as it was. */
   isDeleting: boolean
 }
@@ -142,7 +144,10 @@ export class StorageWorld {
       const fault = faults(operation)
       // The page cache is not to be trusted any more: what a log that is not `sync` had not synced may be gone (P1).
       if (fault !== null && fault.kind !== 'delay' && isChange(operation.kind)) {
-        for (const log of this.logs.values()) log.isCut ||= log.config.durability !== 'sync'
+        for (const log of this.logs.values()) {
+          log.isCut ||= log.config.durability !== 'sync'
+          log.isDoubtful ||= log.config.durability !== 'sync'
+        }
       }
       return fault
     }
@@ -162,6 +167,7 @@ export class StorageWorld {
         inFlight: 0,
         isFailed: false,
         isCut: false,
+        isDoubtful: false,
         isDeleting: false,
       }
       this.logs.set(name, log)
@@ -263,7 +269,10 @@ export class StorageWorld {
     const end = handle.end.sequence
     const cached = handle.readCached(from, maxBytes)
     if (cached !== null) log.model.checkRead(from, maxBytes, cached, end)
-    const outcome = await this.attempt(handle.read(from, maxBytes), ['sequence-trimmed'])
+    const outcome = await this.attempt(handle.read(from, maxBytes), [
+      'sequence-trimmed',
+      ...(log.isDoubtful ? (['storage-corrupt'] as const) : []),
+    ])
     if (outcome.kind === 'failed' && outcome.error.code === 'sequence-trimmed' && from >= handle.start.sequence) {
       throw new ModelViolation(`read(${from}) failed as trimmed, the log starts at ${handle.start.sequence}`)
     }
@@ -282,6 +291,13 @@ export class StorageWorld {
     log.model.checkBounds(handle.start, handle.end, handle.lastEnqueuedTimeMs)
     for (let next = handle.start.sequence; next < handle.end.sequence; ) {
       const outcome = await this.read(log, next, 4000)
+      if (outcome.kind === 'failed' && outcome.error.code === 'storage-corrupt') {
+        const at = next
+        const hole = handle.statistics().damaged.find((range) => range.from <= at && at < range.to)
+        if (hole === undefined) throw new ModelViolation(`${at} is damaged and not declared`, { cause: outcome.error })
+        next = hole.to
+        continue
+      }
       if (outcome.kind !== 'done') return outcome
       const last = outcome.value.at(-1)!
       next = last.baseSequence + last.count
