@@ -68,8 +68,9 @@ interface OldFile {
 
 // Items beyond this wait for the next group; one item may be larger.
 const groupBytesTarget = 8 * 1024 * 1024
-// Up to here a write on this thread is cheaper than handing it to another.
-const synchronousBytesMax = 64 * 1024
+// Up to here a write on this thread is cheaper than handing it to another: the blocks exist, so it is a copy.
+const synchronousBytesMax = 512 * 1024
+const growthBytesMin = 64 * 1024
 // A file that still grows is extended by this many bytes at a time, so that most syncs change no metadata.
 const growthBytesMax = 4 * 1024 * 1024
 // Old files whose segments are not yet synced; when there are more, commits wait.
@@ -251,11 +252,7 @@ export class CommitJournal {
   async #write(file: DiskFile, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
     const end = this.#position + bytes
     if (end > this.#allocatedBytes) {
-      const growth = Math.min(
-        growthBytesMax,
-        this.#parts.fileBytes,
-        Math.max(this.#allocatedBytes, synchronousBytesMax),
-      )
+      const growth = Math.min(growthBytesMax, this.#parts.fileBytes, Math.max(this.#allocatedBytes, growthBytesMin))
       const wanted = Math.max(end, this.#allocatedBytes + growth)
       try {
         await file.preallocate(wanted)

@@ -76,6 +76,17 @@ function diskError(action: string, path: string, error: unknown): DiskError {
   return new DiskError(code, `${action} ${path}: ${code}`, error)
 }
 
+// Handing a chunk to the kernel costs 2 µs, copying it 0.1 µs a KiB: many small ones are cheaper as one.
+const gatheredChunkBytesMax = 16 * 1024
+const gatheredChunksMin = 4
+
+/** The same bytes in fewer pieces, where that is cheaper. */
+function gather(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  const bytes = byteLength(chunks)
+  if (chunks.length < gatheredChunksMin || bytes > chunks.length * gatheredChunkBytesMax) return chunks
+  return [Buffer.concat(chunks, bytes)]
+}
+
 /** What is left of `chunks` after their first `bytes`. */
 function rest(chunks: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   let index = 0
@@ -141,7 +152,7 @@ class NodeFile implements DiskFile {
 
   write(chunks: readonly Uint8Array[], at: number): Promise<void> {
     return this.#change(async () => {
-      let left = chunks
+      let left = gather(chunks)
       for (let position = at; left.length > 0; ) {
         const now = left.length > chunksPerCallMax ? left.slice(0, chunksPerCallMax) : left
         const count = await this.#attempt('write', () => this.#writeOnce(now, position))
@@ -153,7 +164,7 @@ class NodeFile implements DiskFile {
 
   writeSync(chunks: readonly Uint8Array[], at: number): void {
     assert(this.#changes === 0, 'a synchronous write comes when no other change of the file is in flight')
-    let left = chunks
+    let left = gather(chunks)
     for (let position = at; left.length > 0; ) {
       try {
         const now = left.length > chunksPerCallMax ? left.slice(0, chunksPerCallMax) : left
