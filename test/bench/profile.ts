@@ -1,5 +1,5 @@
 // Where the time goes: one load against ehub from its sources under `--cpu-prof`, then the functions by their own time.
-//   node_modules/.bin/node test/bench/profile.ts singles-os|singles-sync|batches-sync|bursts|delivering|connections [seconds] [--keep FILE]
+//   node_modules/.bin/node test/bench/profile.ts singles-os|singles-sync|batches-sync|bursts|partitions|delivering|connections [seconds] [--keep FILE]
 
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,11 @@ const loads: Readonly<Record<string, (ehub: Ehub, seconds: number) => Promise<Lo
   'singles-sync': (ehub, seconds) => publish(ehub, 'sync', 1, 1, seconds),
   'batches-sync': (ehub, seconds) => publish(ehub, 'sync', 100, 1, seconds),
   connections: (ehub, seconds) => publish(ehub, 'sync', 1, 500, seconds),
+  partitions: async (ehub, seconds) => {
+    const addresses = Array.from({ length: 256 }, (_, partition) => `many/Partitions/${partition}`)
+    const job = { addresses, connections: 1, batchEvents: 1, inFlight: 5_000, warmUpMs: 500, seconds, bodyBytes }
+    return (await publishTurn(ehub, job)).load
+  },
   bursts: async (ehub) => {
     const took = await runLoad<Latencies>('load/amqp-bursts.ts', {
       port: ehub.port,

@@ -79,7 +79,7 @@ async function run(context: BenchContext): Promise<BenchResult> {
     ],
     notes: [
       `${rate.seconds * rate.eventsPerSecond} events of 1 KB a turn after 1 s of warm-up; publisher and reader in one process, one clock`,
-      'NATS: push consumer without acknowledgement; its default syncs the file every two minutes, as `os` never does by itself',
+      'NATS: push consumer without acknowledgement; by default it syncs the file every two minutes, ehub in `os` every 100 ms',
       ...(nats === null ? ['nats-server is not installed: skipped'] : []),
     ],
   }
