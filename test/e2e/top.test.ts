@@ -84,7 +84,8 @@ describe('ehub top in a terminal', { skip }, () => {
     terminal.type('/')
     terminal.enter('clicks')
     await terminal.shows(/filter:clicks/)
-    assert.doesNotMatch(terminal.screen(), /billing/)
+    // The line below the table may name the worst group all the same.
+    assert.doesNotMatch(terminal.screen(), /^\| +billing/m)
     terminal.type('/')
     terminal.press('Escape')
     await terminal.shows(/billing/)
