@@ -15,6 +15,8 @@ export interface StorageConfig {
   readonly payloadBytesMax: number
   readonly durabilities: readonly Durability[]
   readonly steps: number
+  /** Segments large enough to be recycled, and trims to make some free. */
+  readonly isLarge: boolean
   readonly faults: 'none' | 'rare' | 'sync' | 'full'
   readonly capacityBytes: number
 }
@@ -35,15 +37,17 @@ export function storageConfig(random: SimRandom): StorageConfig {
   const faults = random.pick(['none', 'none', 'none', 'rare', 'sync', 'full'] as const)
   // Most crash bugs need few operations, and a short life costs little; now and then a long one.
   const isLong = random.chance(0.15)
+  const isLarge = random.chance(0.02)
   return {
-    logs: isLong ? random.between(1, 5) : random.between(1, 2),
+    isLarge,
+    logs: isLong && !isLarge ? random.between(1, 5) : random.between(1, 2),
     groups: random.between(1, isLong ? 3 : 2),
-    segmentBytes: random.pick([600, 2000, 6000, 20_000]),
-    payloadBytesMax: random.pick([40, 300, 300, 1500]),
+    segmentBytes: isLarge ? 1_060_000 : random.pick([600, 2000, 6000, 20_000]),
+    payloadBytesMax: isLarge ? 120_000 : random.pick([40, 300, 300, 1500]),
     durabilities: random.pick([['sync'], ['sync'], ['sync'], ['sync', 'os'], ['os']] as const),
-    steps: isLong ? random.between(10, 60) : random.between(3, 16),
+    steps: isLarge ? random.between(30, 80) : isLong ? random.between(10, 60) : random.between(3, 16),
     faults,
-    capacityBytes: faults === 'full' ? random.between(60_000, 200_000) : 2 ** 40,
+    capacityBytes: faults === 'full' ? random.between(60_000, 200_000) * (isLarge ? 40 : 1) : 2 ** 40,
   }
 }
 
@@ -162,6 +166,7 @@ class StorageLife {
     // Sometimes the next thing happens while the last one is under way.
     await runTurns(random.pick([0, 0, 1, 5, 20, 60]))
     const log = random.pick(this.#logs)
+    if (this.#config.isLarge && random.chance(0.12)) return this.#trim(log)
     const draw = random.below(100)
     if (this.world.engine === null || this.world.disk.isStopped) return this.#restart(this.#randomOutcome())
     if (draw < 55) return this.#append(log)
@@ -218,7 +223,8 @@ class StorageLife {
   async #trim(log: WorldLog): Promise<void> {
     if (log.handle === null || log.isFailed) return
     const { start, end } = log.handle
-    const to = this.#random.between(start.sequence, end.sequence + 1)
+    const from = this.#config.isLarge ? (start.sequence + end.sequence) >> 1 : start.sequence
+    const to = this.#random.between(from, end.sequence + 1)
     await this.#note(`trim ${name(log)} ${to}`, () => this.world.trim(log, to))
   }
 
