@@ -175,7 +175,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     status,
     stop: async (graceMs) => {
       try {
-        await within(clock, graceMs, Promise.all([amqp.drain(), broker.drain()]), () => {
+        await within(clock, graceMs, Promise.all([amqp.drain(graceMs), broker.drain()]), () => {
           log.warn('not everything in flight was answered', { graceMs })
         })
       } finally {

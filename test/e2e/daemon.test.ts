@@ -205,6 +205,25 @@ describe('a daemon in the foreground', () => {
     assert.ok(acknowledged >= 500 && stored >= acknowledged, `${stored} stored, ${acknowledged} acknowledged`)
   })
 
+  test('a second signal ends it at once, whoever is still waited for', async (t) => {
+    const person = new Person(t)
+    const daemon = person.start([...argv, '--hub', 'orders:1'])
+    const done = finished(daemon)
+    await says(daemon, 'stderr', /"message":"ready"/)
+    const event = `${'x'.repeat(100_000)}\n`
+    assert.equal((await person.run(['send', 'orders', '--quiet'], { input: event.repeat(400) })).code, 0)
+    // A reader with credit that takes nothing: what was written for it stays unsettled for the whole grace.
+    const reader = person.start(['receive', 'orders', '--from', 'beginning'])
+    await new Promise((resolve) => reader.stdout?.once('data', resolve))
+    reader.kill('SIGSTOP')
+    t.after(() => reader.kill('SIGKILL'))
+    const stopping = says(daemon, 'stderr', /"message":"stopping"/)
+    daemon.kill('SIGTERM')
+    await stopping
+    daemon.kill('SIGTERM')
+    assert.equal((await done).code, 143)
+  })
+
   test('start --foreground is the same', async (t) => {
     const person = new Person(t)
     const daemon = person.start(['daemon', 'start', '--foreground', ...argv.slice(2)])

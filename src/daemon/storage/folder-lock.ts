@@ -60,6 +60,6 @@ function locked(root: string, ownerFile: string): EhubError {
     // The lock is what counts; the number only helps a person.
   }
   return new EhubError('data-folder-locked', `the data folder ${root} is in use by ${holder}`, {
-    hint: 'Stop that daemon (`ehub daemon stop`) or give this one a folder of its own with --data.',
+    hint: 'Stop that daemon (`ehub daemon stop`) or give this one a folder of its own with --data-dir.',
   })
 }

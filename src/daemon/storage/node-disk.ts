@@ -376,6 +376,6 @@ function folderOf(path: DiskPath): DiskPath {
 
 function symbolicLink(name: string): EhubError {
   return new EhubError('data-folder-unusable', `${name} is a symbolic link, which a data folder must not hold`, {
-    hint: 'Put the real folder or file in its place; to keep data elsewhere, point --data at that place.',
+    hint: 'Put the real folder or file in its place; to keep data elsewhere, point --data-dir at that place.',
   })
 }

@@ -36,7 +36,7 @@ process.stdout.write(`${JSON.stringify({ port: listener.port, key })}\n`)
 
 process.on('SIGTERM', () => {
   void (async () => {
-    await server.drain()
+    await server.drain(5000)
     await broker.drain()
     await server.close()
     await broker.close()

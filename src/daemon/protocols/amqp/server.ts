@@ -52,7 +52,6 @@ export interface AmqpListener {
 // As large as what one read of a busy socket brings; shared by all sockets, since each read is worked off at once.
 const readBufferBytes = 256 * 1024
 const drainPollMs = 5
-const drainMsMax = 5000
 
 export class AmqpServer implements ConnectionOwner {
   readonly #context: ServerContext
@@ -140,12 +139,12 @@ export class AmqpServer implements ConnectionOwner {
     connection.start()
   }
 
-  /** Takes nothing new and reads nothing more; resolves when everything taken in is answered, or after 5 s. */
-  async drain(): Promise<void> {
+  /** Takes nothing new and reads nothing more; resolves when everything taken in is answered, or after `graceMs`. */
+  async drain(graceMs: number): Promise<void> {
     this.#stopAccepting()
     for (const connection of this.#connections) connection.drain()
     const { clock } = this.#context
-    const until = clock.monotonicMs() + drainMsMax
+    const until = clock.monotonicMs() + graceMs
     while ([...this.#connections].some((connection) => !connection.isSettled) && clock.monotonicMs() < until) {
       await delay(clock, drainPollMs)
     }

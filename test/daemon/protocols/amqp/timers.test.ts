@@ -125,7 +125,7 @@ test('draining answers what was taken in and reads nothing more', async (t) => {
   peer.send(0, transfer(0, message('before')))
   await settled()
   let isDrained = false
-  const draining = server.amqp.drain().then(() => (isDrained = true))
+  const draining = server.amqp.drain(5000).then(() => (isDrained = true))
   await settled()
   peer.send(0, transfer(1, message('after')))
   await settled()
