@@ -311,9 +311,16 @@ export class CommitJournal {
     const done = neededFrom < 0 ? this.#old : this.#old.slice(0, neededFrom)
     const needed = this.#old[neededFrom] ?? present
     const before = this.#file
-    await this.#make(this.#generation + 1, { generation: present.generation, endPosition }, needed.generation)
+    const kept = this.#old.filter((file) => !done.includes(file))
+    // Before anything is awaited: whoever asks meanwhile which files are needed must be told of this one.
+    this.#old = [...kept, present]
+    try {
+      await this.#make(this.#generation + 1, { generation: present.generation, endPosition }, needed.generation)
+    } catch (error) {
+      this.#old = [...done, ...kept]
+      throw error
+    }
     await before?.close().catch(() => undefined)
-    this.#old = [...this.#old.filter((file) => !done.includes(file)), present]
     this.#syncing = this.#syncing.then(() => this.#syncOld(present)).then(() => this.#putAway(done))
   }
 

@@ -3,7 +3,7 @@
 import { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
-import { type Disk, DiskError, type DiskPath } from './disk.ts'
+import { type Disk, type DiskEntry, DiskError, type DiskPath } from './disk.ts'
 import { formatVersion } from './format.ts'
 import { decodeVersion, type FolderVersion, versionSlotBytes } from './journal-format.ts'
 import { groupFolder, journalPath, logsFolder, partitionOfFolder, trashFolder, versionPath } from './paths.ts'
@@ -83,10 +83,19 @@ export async function removeLogs(
   const folder = groupFolder(group)
   await folders.make(trashFolder)
   if (alive.length === 0) return moveAndRemove(disk, folders, folder, logsFolder, trash)
-  for (const { name } of await disk.list(folder)) {
+  for (const { name } of await listOrNothing(disk, folder)) {
     const partition = partitionOfFolder(name)
     if (partition === null || alive.includes(partition)) continue
     await moveAndRemove(disk, folders, `${folder}/${name}`, folder, `${trash}-${name}`)
+  }
+}
+
+async function listOrNothing(disk: Disk, folder: DiskPath): Promise<readonly DiskEntry[]> {
+  try {
+    return await disk.list(folder)
+  } catch (error) {
+    if (error instanceof DiskError && error.systemCode === 'ENOENT') return []
+    throw error
   }
 }
 

@@ -143,6 +143,13 @@ export class KnownLogs {
           hint: 'Check the disk, then restart the daemon: it finds what the disk still has.',
         })
       }
+      // Under `sync` nothing acknowledged may be given up: the files stay as they are for the next start to find it.
+      if (known.isSync && rehome.endSequence < known.end.sequence) {
+        const lost = `sequences ${rehome.endSequence} to ${known.end.sequence - 1} of ${logKey(id)}`
+        throw new EhubError('storage-failed', `${lost} are not in the commit journal`, {
+          hint: 'Restart the daemon: it reads the whole journal.',
+        })
+      }
       known.state = { ...(await rehome.finish()), start: log?.start ?? known.state.start }
       operatorLog.warn('a log goes on in a new segment after its file failed', {
         log: logKey(id),

@@ -174,7 +174,7 @@ export class LogAppender {
   #stageWaiting(): void {
     for (let append = this.#waiting[0]; append !== undefined; append = this.#waiting[0]) {
       // On a full disk the room they wait for may never come.
-      const refusal = this.failure ?? this.#host.refusal(this.#id)
+      const refusal = this.failure ?? this.#cutting ?? this.#host.refusal(this.#id)
       if (refusal !== null) {
         this.#refused = refusal
         for (const waiting of this.#waiting.splice(0)) waiting.reject(refusal)
@@ -318,13 +318,14 @@ export class LogAppender {
 
   /** Nothing of these is kept. A full disk lets later appends go on at `end`; anything else fails the log. */
   #refuse(appends: readonly StagedAppend[], error: EhubError): void {
-    this.#giveUp(appends)
     this.inFlight -= appends.length
     if (error.code !== 'disk-full') this.#fail(error, false)
     // Not again for one that was staged before an earlier one was refused: another may have begun at `end` since.
     else if (appends[0]?.batches[0]?.batch.baseSequence === this.end.sequence) this.#rollBack(error)
-    for (const append of appends) append.reject(error)
-    for (const waiting of this.#waiting.splice(0)) waiting.reject(error)
+    const refused = [...appends, ...this.#waiting.splice(0)]
+    // After that: memory that comes free lets waiting appends in, and these would continue what is refused.
+    this.#giveUp(appends)
+    for (const append of refused) append.reject(error)
     this.#tellIdle()
   }
 

@@ -62,6 +62,11 @@ export class Rehome {
     if (this.#chunkBytes >= writeBytes) await this.#write()
   }
 
+  /** Where the log ends with what was added. */
+  get endSequence(): number {
+    return this.#state.end.sequence
+  }
+
   /** Makes the new segment durable, also an empty one; resolves to the log's state with it. @throws DiskError */
   async finish(): Promise<LogState> {
     await this.#begin(this.#state.end.sequence, this.#state.end.offset)

@@ -66,7 +66,7 @@ export class SegmentPool {
     const recycled = mayRecycle ? this.#free.pop() : undefined
     if (recycled !== undefined) this.#bytes -= recycled.bytes
     if (recycled !== undefined) await this.#disk.rename(recycled.path, path)
-    const file = await this.#disk.open(path, recycled === undefined ? 'create' : 'write')
+    const file = recycled === undefined ? await this.#create(path) : await this.#disk.open(path, 'write')
     try {
       await file.write([header], 0)
       return { file, isRecycled: recycled !== undefined }
@@ -98,6 +98,17 @@ export class SegmentPool {
     if (files.length > 0) await this.#disk.syncDirectory(folder)
     if (kept.length > 0) await this.#disk.syncDirectory(poolFolder)
     for (const { path, bytes } of kept) this.#keep(path, bytes)
+  }
+
+  /** What is there already was left by an attempt that failed and could not clean up; no log knows of it. */
+  async #create(path: DiskPath): Promise<DiskFile> {
+    try {
+      return await this.#disk.open(path, 'create')
+    } catch (error) {
+      if (!(error instanceof DiskError && error.systemCode === 'EEXIST')) throw error
+      await this.#disk.remove(path)
+      return this.#disk.open(path, 'create')
+    }
   }
 
   /** Gives the space back to the file system. */
