@@ -154,3 +154,16 @@ test('a waiting append is kept until memory is free, in order', async (t) => {
   await Promise.all(batches.map((batch) => log.append([batch])))
   assert.deepEqual(plain(await readAll(log)), plain(batches))
 })
+
+test('appends that wait for memory are refused together with the write they continue', async (t) => {
+  // Memory that came free by the refusal let them in behind what was refused, and closing waited for them for ever.
+  const disk = new SimDisk()
+  const { log } = await openLogOn(t, disk, os, { ...smallOptions, tailBytesMax: 65_536 })
+  let failures = 0
+  disk.faults = ({ kind, path }) =>
+    kind === 'write' && path.startsWith('logs/') && failures++ === 0 ? { kind: 'error', code: 'ENOSPC' } : null
+  const appends = new BatchMaker().batches(20, 20_000).map((batch) => log.append([batch]))
+  for (const append of appends) await assert.rejects(append, (error) => isEhubError(error, 'disk-full'))
+  assert.equal(log.end.sequence, 0)
+  await log.close()
+})
