@@ -3,18 +3,18 @@
 // `small` runs the product's parts from the sources with tiny files, `executable` the built program. `--points M` adds M
 // exact kill points under strace: at the Nth fdatasync, pwritev, rename, unlink, ftruncate, fsync.
 
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { judgeSoFar, startClients } from '../test/sim/kill9/clients.mjs'
 import { DaemonProcess, executable, freePort } from '../test/sim/kill9/daemon-process.mjs'
 import { Judge } from '../test/sim/kill9/judge.ts'
 import { readBack } from '../test/sim/kill9/read-back.mjs'
+import { fileMade } from '../test/sim/kill9/rolls.mjs'
 import { SimRandom } from '../test/sim/sim-random.ts'
 
 const { values } = parseArgs({
@@ -31,6 +31,9 @@ const partitions = 4
 const hub = 'h'
 const logName = (partition) => `${hub}/${partition}`
 const judgeEvery = 10
+/** Large enough for the executable's files of 64 MiB to be followed by new ones. */
+const bodyBytesMax = { small: 400, executable: 100_000 }
+const rollMsMax = 1500
 
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 const kinds = values.daemon === 'both' ? ['small', 'executable'] : [values.daemon]
@@ -58,11 +61,16 @@ async function run(kind, cycles) {
   try {
     daemon.spawn()
     await daemon.ready()
-    clients = startClients(daemon, judge)
+    const bodies = { bodyBytesMax: bodyBytesMax[kind] }
+    clients = startClients({ port: daemon.options.port, key: daemon.key, hub, partitions, ...bodies }, judge)
     for (let cycle = 0; cycle < cycles && !isOver(); cycle++) {
       const how = await oneCycle(daemon, random)
       kills[how] = (kills[how] ?? 0) + 1
       if (cycle % judgeEvery === judgeEvery - 1) await judgeSoFar(clients, judge, cycle)
+      if ((cycle + 1) % (judgeEvery * 10) === 0)
+        console.log(
+          `  after ${cycle + 1} cycles: ${judge.acknowledged} acknowledged, ${judge.checker.violationCount} violations`,
+        )
     }
     if (Number(values.points) > 0) kills.exact = await exactPoints(daemon, random, Number(values.points))
     await Promise.all(clients.map((client) => client.stop()))
@@ -97,64 +105,22 @@ async function run(kind, cycles) {
   return isBadRun
 }
 
-// ---------------------------------------------------------------- clients
-
-function startClients(daemon, judge) {
-  const shared = { port: daemon.options.port, key: daemon.key, hub, partitions }
-  const roles = [
-    { mode: 'send', producers: [0, 1, 2, 3], reader: 0 },
-    { mode: 'send', producers: [4, 5, 6, 7], reader: 0 },
-    { mode: 'read', producers: [], reader: 1_000_000 },
-    { mode: 'read', producers: [], reader: 2_000_000 },
-  ]
-  return roles.map((role) => {
-    const path = fileURLToPath(new URL('../test/sim/kill9/client.mjs', import.meta.url))
-    const child = spawn(process.execPath, [path, JSON.stringify({ ...shared, ...role })], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    const marks = new Map()
-    const lines = createInterface({ input: child.stdout })
-    lines.on('line', (line) => {
-      const mark = judge.take(line)
-      if (mark !== null) marks.get(mark.mark)?.(mark.at)
-    })
-    const ended = new Promise((resolve) => lines.on('close', resolve))
-    child.stdin.on('error', () => undefined)
-    return {
-      child,
-      mark: (number) =>
-        new Promise((resolve, reject) => {
-          marks.set(number, resolve)
-          child.on('exit', () => reject(new Error('a client ended by itself')))
-          child.stdin.write(`mark ${number}\n`)
-        }),
-      stop: () => {
-        child.stdin.write('stop\n')
-        return ended
-      },
-    }
-  })
-}
-
-async function judgeSoFar(clients, judge, cycle) {
-  const times = await Promise.all(clients.map((client) => client.mark(cycle)))
-  judge.judge(times.reduce((a, b) => (a < b ? a : b)))
-  const { checker } = judge
-  if ((cycle + 1) % (judgeEvery * 10) === 0) {
-    console.log(`  after ${cycle + 1} cycles: ${judge.acknowledged} acknowledged, ${checker.violationCount} violations`)
-  }
-  if (checker.violationCount > 0) throw new Error(`violations after cycle ${cycle}`)
-}
-
 // ---------------------------------------------------------------- killing
 
 async function oneCycle(daemon, random) {
   const draw = random.below(100)
-  if (draw < 45) {
+  if (draw < 35) {
     await sleep(random.between(20, 400))
     await daemon.kill()
     await again(daemon)
     return 'random'
+  }
+  if (draw < 45) {
+    const isMade = await fileMade(join(daemon.options.folder, 'data'), rollMsMax)
+    await sleep(random.between(0, 3))
+    await daemon.kill()
+    await again(daemon)
+    return isMade ? 'in a roll' : 'random'
   }
   if (draw < 60) {
     await sleep(random.between(0, 20))

@@ -1,4 +1,4 @@
-// A client process of the kill -9 runs: sends to every partition of a hub and reads them, over AMQP with rhea, through as
+// A client process of the kill -9 and power-cut runs: sends to every partition of a hub and reads them, over AMQP with rhea, through as
 // many deaths of the daemon as come. Writes what it did and saw to standard output, one JSON array a line, each with the
 // machine's monotonic time in nanoseconds; `judge.ts` says what the fields are. Told over standard input:
 //   mark N   answered in order with what was written before
@@ -9,7 +9,7 @@ import rhea from 'rhea'
 import { eventBody, readEventBody } from '../event-body.ts'
 import { afterSequence } from './filter.mjs'
 
-const { port, hub, key, producers, reader, partitions, mode } = JSON.parse(process.argv[2])
+const { port, hub, key, producers, reader, partitions, mode, bodyBytesMax } = JSON.parse(process.argv[2])
 const batchFormat = 0x80013700
 const windowMax = 4
 const pauseMs = 4
@@ -115,7 +115,9 @@ function send(sender) {
     const count = [1, 1, 1, 3, 8][(first * 7 + sender.producer) % 5]
     sender.next += count
     const bodies = Array.from({ length: count }, (_, i) =>
-      rhea.message.data_section(eventBody({ producer: sender.producer, number: first + i }, (first * 37) % 400)),
+      rhea.message.data_section(
+        eventBody({ producer: sender.producer, number: first + i }, (first * 37) % bodyBytesMax),
+      ),
     )
     say('s', sender.producer, first, count, sender.partition)
     const delivery =
