@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../cli/base-command.ts'
+import { hubSettingFlags, readHubSettings } from '../cli/hub-settings.ts'
 
 export default class CreateHub extends BaseCommand {
   static override summary = 'Create a hub.'
@@ -7,11 +8,13 @@ export default class CreateHub extends BaseCommand {
     '<%= config.bin %> create-hub orders',
     '<%= config.bin %> create-hub orders --partitions 16 --group billing --group audit',
     '<%= config.bin %> create-hub orders --if-not-exists',
+    '<%= config.bin %> create-hub prices --cleanup compact',
+    '<%= config.bin %> create-hub logs --retention 12h',
   ]
   static override args = { hub: Args.string({ ignoreStdin: true, required: true, description: 'Name of the hub.' }) }
   static override flags = {
     partitions: Flags.integer({
-      summary: 'Number of partitions, fixed for good; 4 by default.',
+      summary: 'Number of partitions; 4 by default. More can be added later, none taken away.',
       helpValue: 'N',
       min: 1,
     }),
@@ -26,6 +29,7 @@ export default class CreateHub extends BaseCommand {
       multipleNonGreedy: true,
       helpValue: 'NAME',
     }),
+    ...hubSettingFlags,
     'if-not-exists': Flags.boolean({ summary: 'An existing hub of the same shape is fine.' }),
   }
 
@@ -36,6 +40,7 @@ export default class CreateHub extends BaseCommand {
       ...(flags.partitions === undefined ? {} : { partitionCount: flags.partitions }),
       ...(flags.durability === undefined ? {} : { durability: flags.durability }),
       ...(flags.group === undefined ? {} : { groups: flags.group }),
+      ...readHubSettings(flags),
       ifNotExists: flags['if-not-exists'],
     })
     if (flags.json) return this.output.json(hub)

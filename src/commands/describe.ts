@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core'
 import { formatBytes } from '../base/bytes-text.ts'
 import { BaseCommand } from '../cli/base-command.ts'
+import { hubSettingPairs } from '../cli/hub-settings.ts'
 import { receiverColumns, receiverRow } from '../cli/receiver-view.ts'
 
 export default class Describe extends BaseCommand {
@@ -19,6 +20,7 @@ export default class Describe extends BaseCommand {
       ['hub', hub.name],
       ['created', new Date(hub.createdAtMs).toISOString()],
       ['durability', hub.durability],
+      ...hubSettingPairs(hub),
       ['groups', hub.groups.join(' ')],
       ['events', hub.events],
       ['stored', formatBytes(hub.storedBytes)],

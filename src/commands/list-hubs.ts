@@ -1,4 +1,5 @@
 import { BaseCommand } from '../cli/base-command.ts'
+import { retentionText } from '../cli/hub-settings.ts'
 import { formatBytes } from '../base/bytes-text.ts'
 
 export default class ListHubs extends BaseCommand {
@@ -16,6 +17,8 @@ export default class ListHubs extends BaseCommand {
         { title: 'GROUPS', align: 'right' },
         { title: 'EVENTS', align: 'right' },
         { title: 'SIZE', align: 'right' },
+        { title: 'RETENTION' },
+        { title: 'CLEANUP' },
         { title: 'DURABILITY' },
       ],
       hubs.map((hub) => [
@@ -24,6 +27,8 @@ export default class ListHubs extends BaseCommand {
         hub.groups.length,
         hub.events,
         this.output.isTerminal ? formatBytes(hub.storedBytes) : hub.storedBytes,
+        retentionText(hub.retentionMs),
+        hub.cleanup,
         hub.durability,
       ]),
     )

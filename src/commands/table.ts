@@ -26,6 +26,7 @@ export const commands = {
   'list-hubs': () => import('./list-hubs.ts'),
   owners: () => import('./owners.ts'),
   'list-receivers': () => import('./list-receivers.ts'),
+  'update-hub': () => import('./update-hub.ts'),
   top: () => import('./top.ts'),
   verify: () => import('./verify.ts'),
   receive: () => import('./receive.ts'),

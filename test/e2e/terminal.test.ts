@@ -16,7 +16,7 @@ test('a terminal gets titles, colours and a question', { skip }, async (t) => {
   terminal.enter('$EHUB list-hubs; echo "[$?]"')
   assert.match(
     await terminal.shows(/\[0\]\n/),
-    /HUB +PARTITIONS +GROUPS +EVENTS +SIZE +DURABILITY\norders +2 +1 +0 +0 B +memory\n/,
+    /HUB +PARTITIONS +GROUPS +EVENTS +SIZE +RETENTION +CLEANUP +DURABILITY\norders +2 +1 +0 +0 B +7d +delete +memory\n/,
   )
   assert.match(await terminal.shows(/HUB/, { colours: true }), new RegExp(`${escape}\\[1mHUB`))
 

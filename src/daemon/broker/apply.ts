@@ -5,6 +5,7 @@ import { EhubError } from '../../base/error.ts'
 import { entityKey } from '../../wire/entity-names.ts'
 import { applyStorage, isStorageRecord } from './apply-storage.ts'
 import { clearStorage } from './blob-state.ts'
+import { settingsBefore } from './settings.ts'
 import { type BrokerState, type GroupState, type HubState, hubFolder } from './state.ts'
 import type { StateRecord, StateRecordOf } from './state-records.ts'
 
@@ -41,6 +42,13 @@ export function apply(state: BrokerState, record: StateRecord): void {
     }
     case 'hub-created':
       return applyHubCreated(state, record)
+    case 'hub-updated': {
+      const { kind: _, number, partitionCount, ...change } = record
+      const hub = hubOf(state, number, record.kind)
+      hub.settings = { ...hub.settings, ...change }
+      hub.partitionCount = partitionCount ?? hub.partitionCount
+      return
+    }
     case 'hub-deleted': {
       const hub = hubOf(state, record.number, record.kind)
       hub.namespace.hubs.delete(entityKey(hub.name))
@@ -88,6 +96,7 @@ function applyHubCreated(state: BrokerState, record: StateRecordOf<'hub-created'
     partitionCount,
     durability,
     createdAtMs,
+    settings: settingsBefore,
     groups: new Map(),
   }
   namespace.hubs.set(entityKey(name), hub)

@@ -6,6 +6,7 @@
 import type { EhubError } from '../../base/error.ts'
 import type { Batch, Durability, LogStatistics } from '../storage/storage-engine.ts'
 import type { Blobs } from './blobs-api.ts'
+import type { HubSettings } from './settings.ts'
 
 export type Right = 'send' | 'listen' | 'manage'
 
@@ -156,7 +157,7 @@ export interface Receiver {
 
 // ---------------------------------------------------------------- entities
 
-export interface HubDescription {
+export interface HubDescription extends HubSettings {
   readonly name: string
   /** Internal id; names folders. */
   readonly id: string
@@ -241,7 +242,14 @@ export interface ReceiverDescription {
   readonly openedAtMs: number
 }
 
-export interface CreateHub {
+/** What is not named stays as it is. */
+export interface HubChange extends Partial<HubSettings> {
+  /** Only up, to at most 1,024. */
+  readonly partitionCount?: number
+}
+
+/** Settings not named are the tier's defaults: kept for seven days (one in Basic), cleanup `delete`. */
+export interface CreateHub extends Partial<HubSettings> {
   readonly name: string
   /** 1..1024, default 4. */
   readonly partitionCount?: number
@@ -290,6 +298,8 @@ export interface Broker {
   describePartition(caller: Caller, hub: string, partition: string): PartitionDescription
   listHubs(caller: Caller): readonly HubDescription[]
   createHub(caller: Caller, command: CreateHub): Promise<HubDescription>
+  /** @throws EhubError `not-allowed`, `argument-error`, `argument-out-of-range` by the limits of the tier. */
+  updateHub(caller: Caller, hub: string, change: HubChange): Promise<HubDescription>
   deleteHub(caller: Caller, hub: string): Promise<void>
   createGroup(caller: Caller, hub: string, group: string, ifNotExists: boolean): Promise<void>
   deleteGroup(caller: Caller, hub: string, group: string): Promise<void>

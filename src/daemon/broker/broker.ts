@@ -223,6 +223,10 @@ class EventBroker implements api.Broker {
     return this.#inProgress.run(() => this.#entities.createHub(caller, command))
   }
 
+  updateHub(caller: api.Caller, hub: string, change: api.HubChange): Promise<api.HubDescription> {
+    return this.#inProgress.run(() => this.#entities.updateHub(caller, hub, change))
+  }
+
   deleteHub(caller: api.Caller, hub: string): Promise<void> {
     return this.#inProgress.run(() => this.#entities.deleteHub(caller, hub))
   }

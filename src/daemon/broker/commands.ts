@@ -4,11 +4,12 @@
 import { EhubError } from '../../base/error.ts'
 import { checkEntityName, defaultGroup, entityKey, isDefaultGroup } from '../../wire/entity-names.ts'
 import type { Durability } from '../storage/storage-engine.ts'
-import type { AuthorizationRule, CreateHub } from './broker-api.ts'
+import type { AuthorizationRule, CreateHub, HubChange } from './broker-api.ts'
 import { groupNotFound, grouped, hubNotFound, quoted } from './error-texts.ts'
+import { changedSettings, type HubSettings, newSettings } from './settings.ts'
 import type { BrokerState, CheckpointState, GroupState, HubState, NamespaceState } from './state.ts'
 import type { StateRecord } from './state-records.ts'
-import { hubsMax, partitionsDefault, partitionsMax } from './tiers.ts'
+import { hubsMax, partitionsDefault, partitionsMax, type TierLimits } from './tiers.ts'
 
 export interface CommandResult<Reply> {
   readonly records: readonly StateRecord[]
@@ -37,7 +38,7 @@ export function createNamespace(name: string, rule: AuthorizationRule): Command<
 export interface CreateHubInput extends CreateHub {
   readonly namespace: string
   readonly durabilityDefault: Durability
-  readonly groupsMax: number
+  readonly limits: TierLimits
   /** The hub's number is above this one: numbers of folders already on disk are never given out. */
   readonly numberAbove: number
 }
@@ -46,18 +47,14 @@ export interface CreateHubInput extends CreateHub {
 export function createHub(input: CreateHubInput): Command<{ readonly number: number; readonly isNew: boolean }> {
   const { name, partitionCount = partitionsDefault, durability = input.durabilityDefault } = input
   checkEntityName('hub', name)
-  if (!Number.isInteger(partitionCount) || partitionCount < 1 || partitionCount > partitionsMax) {
-    throw new EhubError(
-      'argument-out-of-range',
-      `${partitionCount} partitions are not possible: a hub has 1 to ${grouped(partitionsMax)}`,
-    )
-  }
+  checkPartitionCount(partitionCount)
+  const settings = newSettings(settingsOf(input), input.limits)
   const groups = new Map([[entityKey(defaultGroup), defaultGroup]])
   for (const group of input.groups ?? []) {
     checkEntityName('group', group)
     if (!groups.has(entityKey(group))) groups.set(entityKey(group), group)
   }
-  checkGroupCount(name, groups.size, input.groupsMax)
+  checkGroupCount(name, groups.size, input.limits.groupsMax)
   return (state, nowMs) => {
     const namespace = namespaceNamed(state, input.namespace)
     const existing = namespace.hubs.get(entityKey(name))
@@ -85,12 +82,58 @@ export function createHub(input: CreateHubInput): Command<{ readonly number: num
         durability,
         createdAtMs: nowMs,
       },
+      { kind: 'hub-updated', number, ...settings },
     ]
     for (const group of groups.values()) {
       records.push({ kind: 'group-created', hub: number, name: group, createdAtMs: nowMs })
     }
     return { records, reply: { number, isNew: true } }
   }
+}
+
+export interface UpdateHubInput {
+  readonly namespace: string
+  readonly name: string
+  readonly change: HubChange
+  readonly limits: TierLimits
+}
+
+/** Changes what is named and nothing else. @returns The hub's number. */
+export function updateHub({ namespace, name, change, limits }: UpdateHubInput): Command<number> {
+  const { partitionCount } = change
+  if (partitionCount !== undefined) checkPartitionCount(partitionCount)
+  return (state) => {
+    const hub = hubNamed(state, namespace, name)
+    const settings = changedSettings(hub.settings, settingsOf(change), limits)
+    if (partitionCount !== undefined && partitionCount < hub.partitionCount) {
+      throw new EhubError(
+        'not-allowed',
+        `hub "${hub.name}" has ${grouped(hub.partitionCount)} partitions and cannot go down to ${partitionCount}`,
+        { hint: 'the number of partitions only goes up: make another hub and replay the events into it' },
+      )
+    }
+    const more = partitionCount === undefined ? {} : { partitionCount }
+    return { records: [{ kind: 'hub-updated', number: hub.number, ...more, ...settings }], reply: hub.number }
+  }
+}
+
+/** The settings that are named, and nothing else of what they come with. */
+function settingsOf(asked: Partial<HubSettings>): Partial<HubSettings> {
+  const { retentionMs, cleanup, tombstoneRetentionMs, minCompactionLagMs } = asked
+  return {
+    ...(retentionMs === undefined ? {} : { retentionMs }),
+    ...(cleanup === undefined ? {} : { cleanup }),
+    ...(tombstoneRetentionMs === undefined ? {} : { tombstoneRetentionMs }),
+    ...(minCompactionLagMs === undefined ? {} : { minCompactionLagMs }),
+  }
+}
+
+function checkPartitionCount(count: number): void {
+  if (Number.isInteger(count) && count >= 1 && count <= partitionsMax) return
+  throw new EhubError(
+    'argument-out-of-range',
+    `${count} partitions are not possible: a hub has 1 to ${grouped(partitionsMax)}`,
+  )
 }
 
 /** What an existing hub has otherwise than asked for, as the end of a sentence; null when it fits. */
@@ -100,6 +143,11 @@ function differenceOf(hub: HubState, wanted: CreateHub): string | null {
   }
   if (wanted.durability !== undefined && wanted.durability !== hub.durability) {
     return `, with durability "${hub.durability}" instead of "${wanted.durability}"`
+  }
+  for (const name of ['retentionMs', 'cleanup', 'tombstoneRetentionMs', 'minCompactionLagMs'] as const) {
+    const asked = wanted[name]
+    const present = hub.settings[name]
+    if (asked !== undefined && asked !== present) return `, with ${name} ${present} instead of ${asked}`
   }
   const missing = wanted.groups?.find((group) => !hub.groups.has(entityKey(group)))
   return missing === undefined ? null : `, without the consumer group ${quoted(missing)}`

@@ -2,7 +2,7 @@
 
 import type { Log } from '../../base/log.ts'
 import type { Durability, StorageEngine } from '../storage/storage-engine.ts'
-import type { AuthorizationRule, Caller, CreateHub, HubDescription } from './broker-api.ts'
+import type { AuthorizationRule, Caller, CreateHub, HubChange, HubDescription } from './broker-api.ts'
 import { checkRight } from './callers.ts'
 import {
   createGroup,
@@ -14,6 +14,7 @@ import {
   hubRemoved,
   namesOf,
   namespaceNamed,
+  updateHub,
 } from './commands.ts'
 import { hubDeleted } from './error-texts.ts'
 import { EhubError } from '../../base/error.ts'
@@ -60,7 +61,7 @@ export class Entities {
 
   describeHub(caller: Caller, name: string): HubDescription {
     checkRight(caller, 'any', managementPath(name))
-    return describe(this.find(caller.namespace, name))
+    return this.#describe(this.find(caller.namespace, name))
   }
 
   /** In order of name; those the caller may read. */
@@ -69,7 +70,7 @@ export class Entities {
     const readable = [...namespaceNamed(journal.state, caller.namespace).hubs.values()].filter(
       (hub) => hubs.isOpen(hub) && mayRead(caller, hub.name),
     )
-    return readable.sort((one, other) => (one.name < other.name ? -1 : 1)).map(describe)
+    return readable.sort((one, other) => (one.name < other.name ? -1 : 1)).map((hub) => this.#describe(hub))
   }
 
   async createHub(caller: Caller, command: CreateHub): Promise<HubDescription> {
@@ -81,14 +82,30 @@ export class Entities {
         ...command,
         namespace,
         durabilityDefault: durability,
-        groupsMax: limits.groupsMax,
+        limits,
         numberAbove: this.#numberAbove,
       }),
     )
     const hub = journal.state.hubsByNumber.get(number)
     if (hub === undefined) throw hubDeleted(namespace, command.name)
     await hubs.open(hub)
-    return describe(hub)
+    return this.#describe(hub)
+  }
+
+  async updateHub(caller: Caller, name: string, change: HubChange): Promise<HubDescription> {
+    checkRight(caller, 'manage', hubPath(name))
+    const { journal, hubs, limits } = this.#input
+    const command = updateHub({ namespace: caller.namespace, name, change, limits })
+    const hub = this.find(caller.namespace, name)
+    const commit = () => journal.run(command)
+    if (change.partitionCount === undefined) await commit()
+    else {
+      // Refused before anything is made for it, and again by the journal, when it comes to it.
+      command(journal.state, 0)
+      await hubs.grow(hub, change.partitionCount, commit)
+    }
+    if (!hubs.isOpen(hub)) throw hubDeleted(caller.namespace, name)
+    return this.#describe(hub)
   }
 
   async deleteHub(caller: Caller, name: string): Promise<void> {
@@ -137,6 +154,13 @@ export class Entities {
     return groupNamed(hub, group).name
   }
 
+  #describe(hub: HubState): HubDescription {
+    const { name, folder, createdAtMs, durability, settings, groups } = hub
+    // Of what is open: a partition that is counted can be used.
+    const partitionCount = this.#input.hubs.get(hub).partitions.length
+    return { name, id: folder, createdAtMs, partitionCount, durability, ...settings, groups: namesOf(groups) }
+  }
+
   async #remove(number: number, folder: string): Promise<void> {
     const { engine, journal, lines } = this.#input
     try {
@@ -152,9 +176,4 @@ export class Entities {
 function mayRead(caller: Caller, hub: string): boolean {
   const path = managementPath(hub)
   return caller.can('listen', path) || caller.can('send', path) || caller.can('manage', path)
-}
-
-function describe(hub: HubState): HubDescription {
-  const { name, folder, createdAtMs, partitionCount, durability, groups } = hub
-  return { name, id: folder, createdAtMs, partitionCount, durability, groups: namesOf(groups) }
 }

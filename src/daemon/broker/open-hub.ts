@@ -15,8 +15,8 @@ interface Detachable {
 export class OpenHub {
   readonly number: number
   readonly name: string
-  readonly partitions: readonly Partition[]
-  readonly #congestion: Congestion
+  readonly congestion: Congestion
+  readonly #partitions: Partition[]
   readonly #chooser: PartitionChooser
   readonly #publishers = new Set<Detachable>()
   readonly #isUsable = (index: number): boolean => this.partition(index).appender.isWritable
@@ -24,19 +24,30 @@ export class OpenHub {
   constructor(number: number, name: string, partitions: readonly Partition[], congestion: Congestion) {
     this.number = number
     this.name = name
-    this.partitions = partitions
-    this.#congestion = congestion
+    this.#partitions = [...partitions]
+    this.congestion = congestion
     this.#chooser = new PartitionChooser(partitions.length)
+  }
+
+  /** By index; more may come, none goes. */
+  get partitions(): readonly Partition[] {
+    return this.#partitions
+  }
+
+  /** New partitions, in order behind the present ones: from now on they are chosen, found and counted. */
+  grow(partitions: readonly Partition[]): void {
+    this.#partitions.push(...partitions)
+    this.#chooser.grow(this.#partitions.length)
   }
 
   /** Every partition takes publications: who has no partition of its own may have to write to any. */
   get isWritable(): boolean {
-    return this.#congestion.partitions === 0
+    return this.congestion.partitions === 0
   }
 
   /** By its index, which must exist. */
   partition(index: number): Partition {
-    const partition = this.partitions[index]
+    const partition = this.#partitions[index]
     assert(partition !== undefined, 'a chosen partition exists')
     return partition
   }
@@ -46,7 +57,7 @@ export class OpenHub {
    * @throws EhubError `partition-not-found`.
    */
   partitionOfText(text: string): Partition {
-    const partition = /^(?:0|[1-9][0-9]{0,3})$/.test(text) ? this.partitions[Number(text)] : undefined
+    const partition = /^(?:0|[1-9][0-9]{0,3})$/.test(text) ? this.#partitions[Number(text)] : undefined
     if (partition === undefined) throw partitionNotFound(this.name, text, this.partitions.length)
     return partition
   }

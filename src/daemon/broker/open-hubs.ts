@@ -24,6 +24,8 @@ export class OpenHubs {
   readonly #input: OpenHubsInput
   readonly #hubs = new Map<number, OpenHub>()
   readonly #opening = new Map<number, Promise<OpenHub>>()
+  /** By the hub's number: the growth asked for last. */
+  readonly #growing = new Map<number, Promise<void>>()
 
   constructor(input: OpenHubsInput) {
     this.#input = input
@@ -55,10 +57,40 @@ export class OpenHubs {
     return opening
   }
 
-  /** Takes the hub out of use; waits for an opening under way, so that its logs can be removed afterwards. */
+  /**
+   * Adds partitions so that the hub has `count`: opens their logs, runs `commit`, then has them used. Nothing changes when either
+   * fails; logs made by then stay empty on the disk and are taken up by the next growth. One growth of a hub at a time.
+   * @param commit Makes the new number durable.
+   */
+  grow(hub: HubState, count: number, commit: () => Promise<unknown>): Promise<void> {
+    const before = this.#growing.get(hub.number) ?? Promise.resolve()
+    const growth = before.then(() => this.#grow(hub, count, commit))
+    const settled = growth.catch(() => undefined)
+    this.#growing.set(hub.number, settled)
+    void settled.then(() => {
+      if (this.#growing.get(hub.number) === settled) this.#growing.delete(hub.number)
+    })
+    return growth
+  }
+
+  async #grow(hub: HubState, count: number, commit: () => Promise<unknown>): Promise<void> {
+    const open = this.get(hub)
+    const present = open.partitions.length
+    const added = await openAll(count - present, (index) => this.#openOne(hub, present + index, open.congestion))
+    try {
+      await commit()
+    } catch (error) {
+      for (const { log } of added) await log.close()
+      throw error
+    }
+    open.grow(added)
+  }
+
+  /** Takes the hub out of use; waits for an opening or growth under way, so that its logs can be removed afterwards. */
   async forget(number: number): Promise<OpenHub | null> {
     // Whether opening went well is for those who asked for it.
     await this.#opening.get(number)?.catch(() => undefined)
+    await this.#growing.get(number)
     const hub = this.#hubs.get(number) ?? null
     this.#hubs.delete(number)
     return hub
@@ -72,16 +104,18 @@ export class OpenHubs {
   }
 
   async #openLogs(hub: HubState): Promise<OpenHub> {
-    const { engine, context, lines, segmentBytes } = this.#input
-    const { number, folder, name, partitionCount, durability } = hub
+    const { number, name, partitionCount } = hub
     const congestion = new Congestion()
-    const config = { durability, segmentBytes }
-    const openOne = (index: number) =>
-      openPartition({ engine, folder, index, hub: name, config, context, congestion, lines })
-    const partitions = await openAll(partitionCount, openOne)
+    const partitions = await openAll(partitionCount, (index) => this.#openOne(hub, index, congestion))
     const open = new OpenHub(number, name, partitions, congestion)
     this.#hubs.set(number, open)
     return open
+  }
+
+  #openOne({ folder, name, durability }: HubState, index: number, congestion: Congestion): Promise<Partition> {
+    const { engine, context, lines, segmentBytes } = this.#input
+    const config = { durability, segmentBytes }
+    return openPartition({ engine, folder, index, hub: name, config, context, congestion, lines })
   }
 }
 

@@ -12,7 +12,7 @@ const stickyBytes = 64 * 1024
 const largeBytes = 16 * 1024
 
 export class PartitionChooser {
-  readonly #partitionCount: number
+  #partitionCount: number
   /** Where the last batch or large event went. */
   #lastLarge: number
   /** Where the last small event went, and what that partition has had since it was chosen. */
@@ -21,7 +21,7 @@ export class PartitionChooser {
   #runEvents = 0
   #runBytes = 0
   /** Small events each partition has had. */
-  readonly #counts: Float64Array
+  #counts: Float64Array<ArrayBuffer>
   #total = 0
 
   constructor(partitionCount: number) {
@@ -30,6 +30,15 @@ export class PartitionChooser {
     this.#lastLarge = partitionCount - 1
     this.#current = partitionCount - 1
     this.#counts = new Float64Array(partitionCount)
+  }
+
+  /** More partitions to choose from. They begin with the share of the others, or they would get everything until they had it. */
+  grow(partitionCount: number): void {
+    const counts = new Float64Array(partitionCount).fill(this.#total / this.#partitionCount)
+    counts.set(this.#counts)
+    this.#total += (partitionCount - this.#partitionCount) * (this.#total / this.#partitionCount)
+    this.#counts = counts
+    this.#partitionCount = partitionCount
   }
 
   /**

@@ -17,8 +17,9 @@ export function* snapshotRecords(state: BrokerState): Generator<StateRecord> {
 }
 
 function* hubRecords(hub: HubState): Generator<StateRecord> {
-  const { number, namespace, name, partitionCount, durability, createdAtMs, groups } = hub
+  const { number, namespace, name, partitionCount, durability, createdAtMs, settings, groups } = hub
   yield { kind: 'hub-created', number, namespace: namespace.number, name, partitionCount, durability, createdAtMs }
+  yield { kind: 'hub-updated', number, ...settings }
   for (const group of groups.values()) {
     yield { kind: 'group-created', hub: number, name: group.name, createdAtMs: group.createdAtMs }
     for (const [partition, checkpoint] of group.checkpoints) {

@@ -12,6 +12,7 @@ import { EhubError } from '../../base/error.ts'
 import type { BlobMetadata } from '../../wire/checkpoint-blobs.ts'
 import type { Durability } from '../storage/storage-engine.ts'
 import type { Right } from './broker-api.ts'
+import { type Cleanup, isCleanup } from './settings.ts'
 
 /** One kind of field: accepts a decoded JSON value or not. */
 type Field<T> = (value: unknown) => value is T
@@ -22,6 +23,7 @@ const textOrNull: Field<string | null> = (value): value is string | null => valu
 const countOrNull: Field<number | null> = (value): value is number | null => value === null || count(value)
 const durability: Field<Durability> = (value): value is Durability =>
   value === 'sync' || value === 'os' || value === 'memory'
+const cleanup: Field<Cleanup> = isCleanup
 const right = (value: unknown): value is Right => value === 'send' || value === 'listen' || value === 'manage'
 const rights: Field<readonly Right[]> = (value): value is readonly Right[] =>
   Array.isArray(value) && value.every((item) => right(item))
@@ -97,16 +99,37 @@ const layouts = {
     fields: { container: text, name: text, metadata: texts, updatedAtMs: count, revision: count },
   },
   'blob-deleted': { code: 17, version: 1, fields: { container: text, name: text } },
-} as const satisfies Record<
-  string,
-  { readonly code: number; readonly version: number; readonly fields: Readonly<Record<string, Field<unknown>>> }
->
+  /** What is not named stays as it is. */
+  'hub-updated': {
+    code: 18,
+    version: 1,
+    fields: { number: count },
+    optional: {
+      partitionCount: count,
+      retentionMs: countOrNull,
+      cleanup,
+      tombstoneRetentionMs: count,
+      minCompactionLagMs: count,
+    },
+  },
+} as const satisfies Record<string, Layout>
+
+type Fields = Readonly<Record<string, Field<unknown>>>
+
+interface Layout {
+  readonly code: number
+  readonly version: number
+  readonly fields: Fields
+  readonly optional?: Fields
+}
 
 type Layouts = typeof layouts
 export type StateRecordKind = keyof Layouts
+type ValueOf<F> = F extends Field<infer T> ? T : never
+type OptionalOf<L> = L extends { readonly optional: infer O } ? { readonly [F in keyof O]?: ValueOf<O[F]> } : unknown
 type FieldsOf<K extends StateRecordKind> = {
-  readonly [F in keyof Layouts[K]['fields']]: Layouts[K]['fields'][F] extends Field<infer T> ? T : never
-}
+  readonly [F in keyof Layouts[K]['fields']]: ValueOf<Layouts[K]['fields'][F]>
+} & OptionalOf<Layouts[K]>
 export type StateRecordOf<K extends StateRecordKind> = K extends StateRecordKind
   ? { readonly kind: K } & FieldsOf<K>
   : never
@@ -163,13 +186,13 @@ function decodeRecord(code: number, version: number, body: string, at: number): 
   }
   const value = parseObject(body)
   if (version !== layouts[kind].version || value === null) throw damaged(at, `a record of kind ${kind} is not readable`)
-  const fields: Readonly<Record<string, Field<unknown>>> = layouts[kind].fields
-  const names = Object.keys(fields)
+  const { fields, optional = {} }: Layout = layouts[kind]
+  const known = { ...fields, ...optional }
   const isWhole =
-    Object.keys(value).length === names.length &&
-    names.every((name) => Object.hasOwn(value, name) && fields[name]?.(value[name]) === true)
+    Object.keys(fields).every((name) => Object.hasOwn(value, name)) &&
+    Object.keys(value).every((name) => Object.hasOwn(known, name) && known[name]?.(value[name]) === true)
   if (!isWhole) throw damaged(at, `a record of kind ${kind} has other fields than it should`)
-  // Checked against the table just above: every field is there, of its type, and no other.
+  // Checked against the table just above: every field is there that must be, of its type, and no unknown one.
   return { kind, ...value } as unknown as StateRecord
 }
 

@@ -4,6 +4,7 @@
 import type { Durability } from '../storage/storage-engine.ts'
 import { emptyStorage, type StorageState } from './blob-state.ts'
 import type { AuthorizationRule } from './broker-api.ts'
+import type { HubSettings } from './settings.ts'
 
 export interface CheckpointState {
   readonly sequence: number
@@ -27,9 +28,11 @@ export interface HubState {
   readonly folder: string
   readonly namespace: NamespaceState
   readonly name: string
-  readonly partitionCount: number
+  /** Only grows. */
+  partitionCount: number
   readonly durability: Durability
   readonly createdAtMs: number
+  settings: HubSettings
   readonly groups: Map<string, GroupState>
 }
 

@@ -4,19 +4,54 @@
 import type { Tier } from './broker-api.ts'
 
 export interface TierLimits {
+  readonly tier: Tier
   /** Largest publication (one event or one batch) in bytes, as the client sends it. */
   readonly publicationBytesMax: number
   /** Consumer groups of a hub, `$Default` included. */
   readonly groupsMax: number
+  /** Longest time events are kept, milliseconds; null: any. */
+  readonly retentionMsMax: number | null
+  /** Of a hub that does not say. */
+  readonly retentionMsDefault: number
+  readonly hasCompaction: boolean
 }
 
 const kib = 1024
+export const dayMs = 86_400_000
 
 export const tiers = {
-  basic: { publicationBytesMax: 256 * kib, groupsMax: 1 },
-  standard: { publicationBytesMax: 1024 * kib, groupsMax: 20 },
-  premium: { publicationBytesMax: 1024 * kib, groupsMax: 100 },
-  unlimited: { publicationBytesMax: 1024 * kib, groupsMax: 1000 },
+  basic: {
+    tier: 'basic',
+    publicationBytesMax: 256 * kib,
+    groupsMax: 1,
+    retentionMsMax: dayMs,
+    retentionMsDefault: dayMs,
+    hasCompaction: false,
+  },
+  standard: {
+    tier: 'standard',
+    publicationBytesMax: 1024 * kib,
+    groupsMax: 20,
+    retentionMsMax: 7 * dayMs,
+    retentionMsDefault: 7 * dayMs,
+    hasCompaction: true,
+  },
+  premium: {
+    tier: 'premium',
+    publicationBytesMax: 1024 * kib,
+    groupsMax: 100,
+    retentionMsMax: 90 * dayMs,
+    retentionMsDefault: 7 * dayMs,
+    hasCompaction: true,
+  },
+  unlimited: {
+    tier: 'unlimited',
+    publicationBytesMax: 1024 * kib,
+    groupsMax: 1000,
+    retentionMsMax: null,
+    retentionMsDefault: 7 * dayMs,
+    hasCompaction: true,
+  },
 } as const satisfies Record<Tier, TierLimits>
 
 export const partitionsMax = 1024

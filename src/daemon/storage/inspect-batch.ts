@@ -26,6 +26,7 @@ const recordNames: readonly string[] = [
   'blob-set',
   'blob-metadata-set',
   'blob-deleted',
+  'hub-updated',
 ]
 
 const secrets: ReadonlySet<string> = new Set(['primaryKey', 'secondaryKey', 'key'])

@@ -36,7 +36,16 @@ export interface StatusReply {
   readonly warnings: readonly string[]
 }
 
-export interface HubReply {
+/** As `HubSettings` of the broker, in JSON. */
+export interface HubSettingsReply {
+  /** null: for ever. */
+  readonly retentionMs: number | null
+  readonly cleanup: string
+  readonly tombstoneRetentionMs: number
+  readonly minCompactionLagMs: number
+}
+
+export interface HubReply extends HubSettingsReply {
   readonly name: string
   readonly createdAtMs: number
   readonly partitionCount: number
@@ -171,7 +180,12 @@ export interface ControlOperations {
       readonly durability?: string
       readonly groups?: readonly string[]
       readonly ifNotExists?: boolean
-    }
+    } & Partial<HubSettingsReply>
+    reply: HubReply
+  }
+  /** What is not named stays as it is. */
+  updateHub: {
+    request: { readonly hub: string; readonly partitionCount?: number } & Partial<HubSettingsReply>
     reply: HubReply
   }
   describeHub: { request: { readonly hub: string }; reply: HubDetailsReply }
@@ -255,6 +269,7 @@ export const routes = {
   shutdown: { method: 'POST', path: '/shutdown' },
   listHubs: { method: 'GET', path: '/hubs' },
   createHub: { method: 'PUT', path: '/hubs/:hub' },
+  updateHub: { method: 'POST', path: '/hubs/:hub' },
   describeHub: { method: 'GET', path: '/hubs/:hub' },
   deleteHub: { method: 'DELETE', path: '/hubs/:hub' },
   createGroup: { method: 'PUT', path: '/hubs/:hub/groups/:group' },
@@ -277,9 +292,24 @@ export const routes = {
 export const controlOperations = Object.keys(routes) as readonly ControlOperation[]
 
 /** How a field travels and whether it may be left out; texts in paths and queries are converted. */
-export type FieldKind = 'text' | 'text?' | 'text|null?' | 'integer' | 'integer?' | 'boolean?' | 'texts?' | 'position'
+export type FieldKind =
+  | 'text'
+  | 'text?'
+  | 'text|null?'
+  | 'integer'
+  | 'integer?'
+  | 'integer|null?'
+  | 'boolean?'
+  | 'texts?'
+  | 'position'
 
 const hubOnly = { hub: 'text' } as const
+const settings = {
+  retentionMs: 'integer|null?',
+  cleanup: 'text?',
+  tombstoneRetentionMs: 'integer?',
+  minCompactionLagMs: 'integer?',
+} as const
 const hubAndGroup = { hub: 'text', group: 'text' } as const
 
 /** Fields of each request: what the server reads, and all it reads. */
@@ -293,7 +323,9 @@ export const requestFields = {
     durability: 'text?',
     groups: 'texts?',
     ifNotExists: 'boolean?',
+    ...settings,
   },
+  updateHub: { hub: 'text', partitionCount: 'integer?', ...settings },
   describeHub: hubOnly,
   deleteHub: hubOnly,
   createGroup: { hub: 'text', group: 'text', ifNotExists: 'boolean?' },

@@ -103,6 +103,8 @@ function decodeField(name: string, kind: FieldKind, value: unknown): unknown {
     case 'text|null?':
       if (typeof value === 'string' || value === null) return value
       break
+    case 'integer|null?':
+      return value === null ? null : decodeField(name, 'integer', value)
     case 'integer':
     case 'integer?': {
       // Path and query carry texts.
@@ -129,6 +131,7 @@ const kindNames = {
   'text|null?': 'a text or null',
   integer: 'a safe integer',
   'integer?': 'a safe integer',
+  'integer|null?': 'a safe integer or null',
   'boolean?': 'true or false',
   'texts?': 'a list of texts',
   position: 'a position',

@@ -20,6 +20,10 @@ test('a hub is described as it was made', async (t) => {
     createdAtMs: clock.now(),
     partitionCount: 3,
     durability: 'os',
+    retentionMs: 604_800_000,
+    cleanup: 'delete',
+    tombstoneRetentionMs: 86_400_000,
+    minCompactionLagMs: 0,
     groups: ['$Default', 'g1'],
   })
   assert.deepEqual(broker.describeHub(owner, 'orders'), made)

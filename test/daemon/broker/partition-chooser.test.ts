@@ -68,3 +68,15 @@ test('turns of 65 events once gave every other partition 64 times as much: over 
     { examples: [[4, 65]] },
   )
 })
+
+test('partitions that come later get their share, not everything', () => {
+  const chooser = new PartitionChooser(2)
+  for (let turn = 0; turn < 1000; turn++) chooser.choose(turn, 100, 1, all)
+  chooser.grow(4)
+  const chosen = [0, 0, 0, 0]
+  for (let turn = 0; turn < 400; turn++) {
+    const partition = chooser.choose(1000 + turn, 100, 1, all)
+    chosen[partition] = (chosen[partition] ?? 0) + 1
+  }
+  assert.deepEqual(chosen, [100, 100, 100, 100])
+})

@@ -12,6 +12,7 @@ import {
   deleteHub,
   hubRemoved,
   setCheckpoint,
+  updateHub,
 } from '../../../src/daemon/broker/commands.ts'
 import {
   clearCheckpointBlob,
@@ -24,9 +25,11 @@ import {
   setCheckpointBlob,
   setContainerMetadata,
 } from '../../../src/daemon/broker/blob-commands.ts'
+import type { HubChange } from '../../../src/daemon/broker/broker-api.ts'
 import { snapshotRecords } from '../../../src/daemon/broker/snapshot.ts'
 import type { BrokerState } from '../../../src/daemon/broker/state.ts'
 import type { StateRecord } from '../../../src/daemon/broker/state-records.ts'
+import { tiers } from '../../../src/daemon/broker/tiers.ts'
 
 export const rule = {
   name: 'RootManageSharedAccessKey',
@@ -35,8 +38,12 @@ export const rule = {
   secondaryKey: 's',
 } as const
 
+const limits = { ...tiers.standard, groupsMax: 4 }
+
 export const newHub = (name: string, more: object = {}) =>
-  createHub({ name, namespace: 'local', durabilityDefault: 'sync', groupsMax: 4, numberAbove: 0, ...more })
+  createHub({ name, namespace: 'local', durabilityDefault: 'sync', limits, numberAbove: 0, ...more })
+
+export const changeHub = (name: string, change: HubChange) => updateHub({ namespace: 'local', name, change, limits })
 
 export const newGroup = (hub: string, group: string, ifNotExists = false) =>
   createGroup({ namespace: 'local', hub, group, ifNotExists, groupsMax: 4 })
@@ -67,6 +74,18 @@ export const anyCommand: fc.Arbitrary<Command<unknown>> = fc.oneof(
   fc
     .tuple(hubs, fc.integer({ min: 1, max: 3 }), fc.boolean())
     .map(([name, partitionCount, ifNotExists]) => newHub(name, { partitionCount, ifNotExists, groups: ['g1'] })),
+  fc
+    .tuple(
+      hubs,
+      fc.constantFrom<HubChange>(
+        { partitionCount: 2 },
+        { retentionMs: 5000 },
+        { retentionMs: null, minCompactionLagMs: 7 },
+        { cleanup: 'compact', tombstoneRetentionMs: 9 },
+        { cleanup: 'delete-or-compact', partitionCount: 5 },
+      ),
+    )
+    .map(([name, change]) => changeHub(name, change)),
   hubs.map((name) => deleteHub('local', name)),
   numbers.map((number) => hubRemoved(number)),
   fc

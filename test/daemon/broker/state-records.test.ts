@@ -80,6 +80,19 @@ const golden: readonly (readonly [StateRecord, number, string])[] = [
     '{"container":"c-1","name":"a/b","metadata":{"m":"1"},"updatedAtMs":9,"revision":5}',
   ],
   [{ kind: 'blob-deleted', container: 'c-1', name: 'a/b' }, 17, '{"container":"c-1","name":"a/b"}'],
+  [{ kind: 'hub-updated', number: 2, partitionCount: 8 }, 18, '{"number":2,"partitionCount":8}'],
+  [
+    {
+      kind: 'hub-updated',
+      number: 2,
+      retentionMs: null,
+      cleanup: 'compact',
+      tombstoneRetentionMs: 5000,
+      minCompactionLagMs: 0,
+    },
+    18,
+    '{"number":2,"retentionMs":null,"cleanup":"compact","tombstoneRetentionMs":5000,"minCompactionLagMs":0}',
+  ],
 ]
 
 const framed = (code: number, body: string, version = 1) => {
@@ -90,7 +103,7 @@ const framed = (code: number, body: string, version = 1) => {
 }
 
 for (const [record, code, body] of golden) {
-  test(`a ${record.kind} record has code ${code}, version 1 and these fields`, () => {
+  test(`a ${record.kind} record of ${body.length} bytes has code ${code}, version 1 and these fields`, () => {
     const bytes = framed(code, body)
     assert.deepEqual(encodeStateRecord(record), bytes)
     assert.deepEqual(decodeStateRecords(bytes, 1), [record])
@@ -114,6 +127,8 @@ const damaged: readonly (readonly [string, Buffer, number])[] = [
   ['a missing field', framed(7, '{"number":2}'), 1],
   ['a field of another type', framed(5, '{"number":"2"}'), 1],
   ['a number that is no safe integer', framed(5, '{"number":1.5}'), 1],
+  ['an optional field of another type', framed(18, '{"number":2,"cleanup":"shred"}'), 1],
+  ['optional fields without those that must be', framed(18, '{"partitionCount":2}'), 1],
   ['a field too many', framed(5, '{"number":2,"more":1}'), 1],
   ['an inherited name in place of a field', framed(5, '{"__proto__":{"number":2}}'), 1],
   ['a version below the first', framed(5, '{"number":2}', 0), 1],

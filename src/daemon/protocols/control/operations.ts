@@ -9,6 +9,7 @@ import type {
   HubDetailsReply,
   FindingReply,
   HubReply,
+  HubSettingsReply,
   LagSample,
   PartitionReply,
   StatusReply,
@@ -16,6 +17,7 @@ import type {
 import { entityKey } from '../../../wire/entity-names.ts'
 import type { LagSnapshot } from '../../../wire/lag/snapshot.ts'
 import type { Broker, Caller, Checkpoint, HubDescription, PartitionDescription } from '../../broker/broker-api.ts'
+import { type HubSettings, isCleanup } from '../../broker/settings.ts'
 import type { Durability } from '../../storage/storage-engine.ts'
 
 /** What the daemon as a whole knows and does; the broker knows nothing of processes. */
@@ -56,13 +58,18 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       return done
     },
     listHubs: () => ({ hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }),
-    createHub: async ({ hub, durability, ...rest }) => {
+    createHub: async ({ hub, durability, cleanup, ...rest }) => {
       const made = await broker.createHub(caller, {
         name: hub,
         ...rest,
+        ...cleanupOf(cleanup),
         ...(durability === undefined ? {} : { durability: parseDurability(durability) }),
       })
       return hubReply(made, partitionsOf(made))
+    },
+    updateHub: async ({ hub, cleanup, ...rest }) => {
+      const changed = await broker.updateHub(caller, hub, { ...rest, ...cleanupOf(cleanup) })
+      return hubReply(changed, partitionsOf(changed))
     },
     describeHub: ({ hub }): HubDetailsReply => {
       const description = broker.describeHub(caller, hub)
@@ -147,6 +154,10 @@ function hubReply(hub: HubDescription, partitions: readonly PartitionDescription
     createdAtMs: hub.createdAtMs,
     partitionCount: hub.partitionCount,
     durability: hub.durability,
+    retentionMs: hub.retentionMs,
+    cleanup: hub.cleanup,
+    tombstoneRetentionMs: hub.tombstoneRetentionMs,
+    minCompactionLagMs: hub.minCompactionLagMs,
     groups: hub.groups,
     events: partitions.reduce((sum, partition) => sum + eventsIn(partition), 0),
     storedBytes: partitions.reduce((sum, partition) => sum + partition.storedBytes, 0),
@@ -181,6 +192,12 @@ function parseDurability(text: string): Durability {
     throw new EhubError('argument-error', `"${text}" is no durability: it is sync, os or memory`)
   }
   return text
+}
+
+function cleanupOf(text: HubSettingsReply['cleanup'] | undefined): Pick<Partial<HubSettings>, 'cleanup'> {
+  if (text === undefined) return {}
+  if (isCleanup(text)) return { cleanup: text }
+  throw new EhubError('argument-error', `"${text}" is no cleanup policy: it is delete, compact or delete-or-compact`)
 }
 
 function isDurability(text: string): text is Durability {

@@ -26,6 +26,10 @@ export function fakeBroker(): FakeBroker {
     createdAtMs: 1000,
     partitionCount: 2,
     durability: 'sync',
+    retentionMs: 604_800_000,
+    cleanup: 'delete',
+    tombstoneRetentionMs: 86_400_000,
+    minCompactionLagMs: 0,
     groups: ['$Default'],
   }
   const find = (name: string): HubDescription => {
@@ -53,6 +57,10 @@ export function fakeBroker(): FakeBroker {
     createHub: async (_, command) => {
       calls.push(['createHub', command])
       return { ...hub, name: command.name }
+    },
+    updateHub: async (_, name, change) => {
+      calls.push(['updateHub', find(name).name, change])
+      return { ...hub, ...change }
     },
     deleteHub: async (_, name) => {
       calls.push(['deleteHub', find(name).name])
