@@ -45,7 +45,10 @@ test('added partitions can be used at once, by name, by key and in turn', async 
     broker.flush()
     await settleMicrotasks()
   }
-  assert.deepEqual([...chosen].sort((one, other) => one - other), [0, 1, 2, 3, 4])
+  assert.deepEqual(
+    [...chosen].sort((one, other) => one - other),
+    [0, 1, 2, 3, 4],
+  )
   const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)
   for (const key of keys) {
     assert.equal(rotating.publish(single('z', key)).group.partition, partitionOfKey(key, 5))
