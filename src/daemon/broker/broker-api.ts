@@ -10,9 +10,6 @@ import type { HubSettings } from './settings.ts'
 
 export type Right = 'send' | 'listen' | 'manage'
 
-/** Basic 256 KiB, the others 1 MiB a publication; more limits in `tiers.ts`. */
-export type Tier = 'basic' | 'standard' | 'premium' | 'unlimited'
-
 // ---------------------------------------------------------------- who is asking
 
 /**

@@ -29,7 +29,7 @@ import { PartitionPublisher } from './publisher.ts'
 import { Receivers } from './receivers.ts'
 import type { NamespaceState } from './state.ts'
 import { StateJournal } from './state-journal.ts'
-import { type TierLimits, tiers } from './tiers.ts'
+import { type Tier, type TierLimits, tiers } from './tiers.ts'
 import { SasCaller } from './tokens.ts'
 import { Turns } from './turns.ts'
 import { verifyStep } from './verify.ts'
@@ -42,7 +42,7 @@ export interface BrokerOptions {
   /** Name of the default namespace, made at the first start; `local`. */
   readonly namespace?: string
   /** `standard`. */
-  readonly tier?: api.Tier
+  readonly tier?: Tier
   /** Of hubs that do not say; `sync`. */
   readonly durability?: Durability
   /** Size at which a partition's segment rolls; 64 MiB. */

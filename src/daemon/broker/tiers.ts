@@ -1,7 +1,7 @@
 // Limits of the service's tiers, as far as the broker enforces them. Source: Event Hubs quota page.
 // Differs from Azure: every tier takes hubs of up to 1,024 partitions (Dedicated's limit), since a local hub costs nothing.
 
-import type { Tier } from './broker-api.ts'
+export type Tier = 'basic' | 'standard' | 'premium' | 'unlimited'
 
 export interface TierLimits {
   readonly tier: Tier
