@@ -34,12 +34,29 @@ test('every length and alignment agrees with the definition', () => {
   }
 })
 
+test('every length from the first that is folded on agrees with the definition', () => {
+  // One bit at a time would hide nothing behind another; bytes that differ everywhere show a place that is missed.
+  const bytes = Buffer.from(Array.from({ length: 1400 }, (_, index) => (index * 167 + (index >> 8) * 29 + 7) & 255))
+  for (let length = 440; length <= bytes.length; length += length < 720 ? 1 : 37) {
+    assert.equal(crc32c(bytes.subarray(0, length)), slowCrc32c(bytes.subarray(0, length)), `${length} bytes`)
+  }
+})
+
+test('what one call left behind does not reach the next', () => {
+  const long = Buffer.alloc(60_000, 0xff)
+  const bytes = Buffer.from(Array.from({ length: 900 }, (_, index) => (index * 89) & 255))
+  for (let length = 500; length <= bytes.length; length += 7) {
+    crc32c(long)
+    assert.equal(crc32c(bytes.subarray(0, length)), slowCrc32c(bytes.subarray(0, length)), `${length} bytes`)
+  }
+})
+
 test('pieces give the checksum of the whole, also beyond the window of one call', () => {
   const bytes = Buffer.alloc(300_000)
   for (let at = 0; at < bytes.length; at++) bytes[at] = (at * 31) ^ (at >> 7)
   const whole = crc32c(bytes)
   assert.equal(whole, slowCrc32c(bytes))
-  for (const cut of [0, 1, 15, 16, 114_688, 114_689, 299_999]) {
+  for (const cut of [0, 1, 15, 16, 511, 512, 48_063, 48_064, 48_065, 114_688, 299_999]) {
     assert.equal(crc32c(bytes.subarray(cut), crc32c(bytes.subarray(0, cut))), whole, `cut at ${cut}`)
   }
 })
