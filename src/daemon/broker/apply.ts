@@ -4,6 +4,7 @@
 import { EhubError } from '../../base/error.ts'
 import { entityKey } from '../../wire/entity-names.ts'
 import { applyStorage, isStorageRecord } from './apply-storage.ts'
+import { applyCapture, isCaptureRecord } from './capture-state.ts'
 import { clearStorage } from './blob-state.ts'
 import { settingsBefore } from './settings.ts'
 import { type BrokerState, type GroupState, type HubState, hubFolder } from './state.ts'
@@ -12,6 +13,7 @@ import type { StateRecord, StateRecordOf } from './state-records.ts'
 /** @throws EhubError `storage-corrupt` when the record names what the state does not hold. */
 export function apply(state: BrokerState, record: StateRecord): void {
   if (isStorageRecord(record)) return applyStorage(state, record)
+  if (isCaptureRecord(record)) return applyCapture(state, record)
   switch (record.kind) {
     case 'snapshot-begun':
       state.namespaces.clear()
@@ -19,6 +21,7 @@ export function apply(state: BrokerState, record: StateRecord): void {
       state.hubsByNumber.clear()
       state.removing.clear()
       clearStorage(state.storage)
+      state.captures.clear()
       state.lastNumber = record.lastNumber
       state.lastRevision = record.lastRevision
       return
@@ -53,6 +56,7 @@ export function apply(state: BrokerState, record: StateRecord): void {
       const hub = hubOf(state, record.number, record.kind)
       hub.namespace.hubs.delete(entityKey(hub.name))
       state.hubsByNumber.delete(hub.number)
+      state.captures.delete(hub.number)
       state.removing.set(hub.number, hub.folder)
       return
     }

@@ -7,6 +7,7 @@ import type { EhubError } from '../../base/error.ts'
 import type { Batch, Durability, LogStatistics } from '../storage/storage-engine.ts'
 import type { Blobs } from './blobs-api.ts'
 import type { HubSettings } from './settings.ts'
+import type { Captures } from './captures-api.ts'
 
 export type Right = 'send' | 'listen' | 'manage'
 
@@ -289,6 +290,7 @@ export interface Broker {
   flush(): void
 
   readonly blobs: Blobs
+  readonly captures: Captures
 
   // Reading entities needs any right on them; the others need `manage`.
   describeHub(caller: Caller, hub: string): HubDescription

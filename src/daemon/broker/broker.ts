@@ -15,6 +15,8 @@ import type { Blobs } from './blobs-api.ts'
 import type * as api from './broker-api.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checkRight, ownerCaller, plainCaller } from './callers.ts'
+import { HubCaptures } from './captures.ts'
+import type { Captures } from './captures-api.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { createNamespace, namespaceNamed } from './commands.ts'
 import { Entities } from './entities.ts'
@@ -94,6 +96,7 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
 
 class EventBroker implements api.Broker {
   readonly blobs: Blobs
+  readonly captures: Captures
   readonly #clock: Clock
   readonly #journal: StateJournal
   readonly #defaultNamespace: string
@@ -142,6 +145,13 @@ class EventBroker implements api.Broker {
     })
     this.#checkpoints = new Checkpoints(journal, this.#hubs)
     this.blobs = new StoredBlobs(journal, this.#inProgress)
+    this.captures = new HubCaptures({
+      journal,
+      hubs: this.#hubs,
+      inProgress: this.#inProgress,
+      tier: options.tier ?? 'standard',
+      find: (namespace, hub) => this.#entities.find(namespace, hub),
+    })
   }
 
   async start(): Promise<void> {

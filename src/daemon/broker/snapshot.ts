@@ -1,6 +1,7 @@
 // The whole state as records: what `$state` is shortened to. Applying them to any state gives this one.
 
 import type { StorageState } from './blob-state.ts'
+import { captureRecords } from './capture-state.ts'
 import type { BrokerState, HubState } from './state.ts'
 import type { StateRecord } from './state-records.ts'
 
@@ -13,6 +14,7 @@ export function* snapshotRecords(state: BrokerState): Generator<StateRecord> {
     for (const hub of hubs.values()) yield* hubRecords(hub)
   }
   for (const [number, folder] of state.removing) yield { kind: 'hub-removing', number, folder }
+  yield* captureRecords(state.captures)
   yield* storageRecords(state.storage)
 }
 

@@ -13,6 +13,7 @@ import type { BlobMetadata } from '../../wire/checkpoint-blobs.ts'
 import type { Durability } from '../storage/storage-engine.ts'
 import type { Right } from './broker-api.ts'
 import { type Cleanup, isCleanup } from './settings.ts'
+import { type CaptureEncoding, isCaptureEncoding } from './capture-settings.ts'
 
 /** One kind of field: accepts a decoded JSON value or not. */
 type Field<T> = (value: unknown) => value is T
@@ -24,7 +25,9 @@ const countOrNull: Field<number | null> = (value): value is number | null => val
 const durability: Field<Durability> = (value): value is Durability =>
   value === 'sync' || value === 'os' || value === 'memory'
 const cleanup: Field<Cleanup> = isCleanup
+const captureEncoding: Field<CaptureEncoding> = isCaptureEncoding
 const right = (value: unknown): value is Right => value === 'send' || value === 'listen' || value === 'manage'
+const flag: Field<boolean> = (value): value is boolean => typeof value === 'boolean'
 const rights: Field<readonly Right[]> = (value): value is readonly Right[] =>
   Array.isArray(value) && value.every((item) => right(item))
 const texts: Field<BlobMetadata> = (value): value is BlobMetadata =>
@@ -110,6 +113,40 @@ const layouts = {
       cleanup,
       tombstoneRetentionMs: count,
       minCompactionLagMs: count,
+    },
+  },
+  /** How a hub is captured, or was. `generation` rises with every switching on. */
+  'capture-set': {
+    code: 24,
+    version: 1,
+    fields: {
+      hub: count,
+      generation: count,
+      isEnabled: flag,
+      intervalMs: count,
+      sizeBytes: count,
+      nameFormat: text,
+      isSkippingEmpty: flag,
+      encoding: captureEncoding,
+      destination: text,
+      credentials: text,
+    },
+  },
+  /** How far a partition is captured: docs/FORMAT.md, "Capture". */
+  'capture-progress': {
+    code: 25,
+    version: 1,
+    fields: {
+      hub: count,
+      partition: count,
+      nextSequence: count,
+      windowStartMs: count,
+      cutSequence: countOrNull,
+      cutName: textOrNull,
+      files: count,
+      events: count,
+      bytes: count,
+      lostEvents: count,
     },
   },
 } as const satisfies Record<string, Layout>

@@ -5,6 +5,7 @@ import type { Durability } from '../storage/storage-engine.ts'
 import { emptyStorage, type StorageState } from './blob-state.ts'
 import type { AuthorizationRule } from './broker-api.ts'
 import type { HubSettings } from './settings.ts'
+import type { CaptureState } from './capture-state.ts'
 
 export interface CheckpointState {
   readonly sequence: number
@@ -51,6 +52,8 @@ export interface BrokerState {
   /** Folders of deleted hubs whose logs are still to be removed, by the hub's number. */
   readonly removing: Map<number, string>
   readonly storage: StorageState
+  /** By the number of the hub, which exists. */
+  readonly captures: Map<number, CaptureState>
   /** Highest number ever given to a namespace or hub. */
   lastNumber: number
   /** Highest revision ever given to a checkpoint, container or blob. */
@@ -64,6 +67,7 @@ export function emptyState(): BrokerState {
     hubsByNumber: new Map(),
     removing: new Map(),
     storage: emptyStorage(),
+    captures: new Map(),
     lastNumber: 0,
     lastRevision: 0,
   }
