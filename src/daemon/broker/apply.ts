@@ -4,7 +4,7 @@
 import { EhubError } from '../../base/error.ts'
 import { entityKey } from '../../wire/entity-names.ts'
 import { applyStorage, isStorageRecord } from './apply-storage.ts'
-import { applyCapture, isCaptureRecord } from './capture-state.ts'
+import { applyCapture, isCaptureRecord } from './apply-capture.ts'
 import { clearStorage } from './blob-state.ts'
 import { settingsBefore } from './settings.ts'
 import { type BrokerState, type GroupState, type HubState, hubFolder } from './state.ts'

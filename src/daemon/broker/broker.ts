@@ -150,6 +150,7 @@ class EventBroker implements api.Broker {
       hubs: this.#hubs,
       inProgress: this.#inProgress,
       tier: options.tier ?? 'standard',
+      isSpaceShort: () => engine.status().refusing !== null,
       find: (namespace, hub) => this.#entities.find(namespace, hub),
     })
   }

@@ -2,7 +2,6 @@
 // Sources: ARM `Microsoft.EventHub` captureDescription (fields, defaults, upper limits).
 
 import { EhubError } from '../../base/error.ts'
-import { grouped, quoted } from './error-texts.ts'
 
 /** `avro` and `avro-deflate` are the service's; snappy is ours. */
 export const captureEncodings = ['avro', 'avro-deflate', 'avro-snappy'] as const
@@ -51,17 +50,20 @@ export function checkCaptureSettings(settings: CaptureSettings): void {
   if (!Number.isInteger(intervalMs) || intervalMs < intervalMsMin || intervalMs > intervalMsMax) {
     throw new EhubError(
       'argument-out-of-range',
-      `a Capture window of ${grouped(intervalMs)} ms is not possible: it is 1 to 900 seconds`,
+      `a Capture window of ${intervalMs} ms is not possible: it is 1 to 900 seconds`,
     )
   }
   if (!Number.isInteger(sizeBytes) || sizeBytes < sizeBytesMin || sizeBytes > sizeBytesMax) {
     throw new EhubError(
       'argument-out-of-range',
-      `a Capture file of ${grouped(sizeBytes)} bytes is not possible: it is ${grouped(sizeBytesMin)} to ${grouped(sizeBytesMax)}`,
+      `a Capture file of ${sizeBytes} bytes is not possible: it is ${sizeBytesMin} to ${sizeBytesMax}`,
     )
   }
   for (const text of [nameFormat, destination, credentials]) {
     if (text.length <= textLengthMax && !/\p{Cc}/u.test(text)) continue
-    throw new EhubError('argument-error', `${quoted(text)} is too long for Capture or holds control characters`)
+    throw new EhubError(
+      'argument-error',
+      `${JSON.stringify(text.slice(0, 80))} is too long for Capture or holds control characters`,
+    )
   }
 }

@@ -2,7 +2,6 @@
 
 import type { Gate } from '../../base/gate.ts'
 import type { Batch, Position } from '../storage/storage-engine.ts'
-import type { Caller } from './broker-api.ts'
 import type { CaptureSettings } from './capture-settings.ts'
 import type { CaptureProgress } from './capture-state.ts'
 
@@ -26,17 +25,20 @@ export interface CaptureSource {
   readCached(fromSequence: number, maxBytes: number): readonly Batch[] | null
 }
 
+/** Every method needs no caller: only the daemon itself and its owner reach it. */
 export interface Captures {
   /** Hubs whose Capture is on. */
   list(): readonly CapturedHub[]
-  /** null: it was never on. @throws EhubError `hub-not-found`, `unauthorized`. */
-  find(caller: Caller, hub: string): CapturedHub | null
-  /** @throws EhubError `hub-not-found`, `unauthorized`, `not-allowed` (Basic), `argument-error`, `argument-out-of-range`. */
-  enable(caller: Caller, hub: string, settings: CaptureSettings): Promise<CapturedHub>
-  disable(caller: Caller, hub: string): Promise<void>
+  /** null: it was never on. @throws EhubError `hub-not-found`. */
+  find(namespace: string, hub: string): CapturedHub | null
+  /** @throws EhubError `hub-not-found`, `not-allowed` (Basic), `argument-error`, `argument-out-of-range`. */
+  enable(namespace: string, hub: string, settings: CaptureSettings): Promise<CapturedHub>
+  disable(namespace: string, hub: string): Promise<void>
   progress(hub: CapturedHub, partition: number): CaptureProgress
   /** Durable when it resolves. @throws EhubError `cancelled` when Capture of this generation is off. */
   noteProgress(hub: CapturedHub, partition: number, progress: CaptureProgress): Promise<void>
   /** @throws EhubError `hub-not-found`, `server-busy`, `partition-not-found`. */
   source(hub: CapturedHub, partition: number): CaptureSource
+  /** What `capture-hold.ts` says: first sequence retention must leave, null: none. @param hub Its number. */
+  heldFrom(hub: number, partition: number): number | null
 }

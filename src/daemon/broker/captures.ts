@@ -2,8 +2,7 @@
 
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
-import type { Caller } from './broker-api.ts'
-import { checkRight } from './callers.ts'
+import { heldFrom } from './capture-hold.ts'
 import { disableCapture, enableCapture, noteProgress, nothingCaptured } from './capture-commands.ts'
 import type { CaptureSettings } from './capture-settings.ts'
 import type { CaptureProgress, CaptureState } from './capture-state.ts'
@@ -11,7 +10,6 @@ import type * as api from './captures-api.ts'
 import { hubDeleted } from './error-texts.ts'
 import type { InProgress } from './in-progress.ts'
 import type { OpenHubs } from './open-hubs.ts'
-import { hubPath } from './paths.ts'
 import type { HubState } from './state.ts'
 import type { StateJournal } from './state-journal.ts'
 import type { Tier } from './tiers.ts'
@@ -21,6 +19,8 @@ export interface CapturesInput {
   readonly hubs: OpenHubs
   readonly inProgress: InProgress
   readonly tier: Tier
+  /** Events are refused for want of space. */
+  readonly isSpaceShort: () => boolean
   /** @throws EhubError `hub-not-found`, `server-busy`. */
   readonly find: (namespace: string, hub: string) => HubState
 }
@@ -43,32 +43,29 @@ export class HubCaptures implements api.Captures {
     return found
   }
 
-  find(caller: Caller, name: string): api.CapturedHub | null {
-    checkRight(caller, 'manage', hubPath(name))
-    const hub = this.#input.find(caller.namespace, name)
+  find(namespace: string, name: string): api.CapturedHub | null {
+    const hub = this.#input.find(namespace, name)
     const capture = this.#input.journal.state.captures.get(hub.number)
     return capture === undefined ? null : described(capture, hub)
   }
 
-  enable(caller: Caller, name: string, settings: CaptureSettings): Promise<api.CapturedHub> {
+  enable(namespace: string, name: string, settings: CaptureSettings): Promise<api.CapturedHub> {
     const { inProgress, journal, hubs, tier } = this.#input
     return inProgress.run(async () => {
-      checkRight(caller, 'manage', hubPath(name))
       // Service: Capture is not in Basic.
       if (tier === 'basic')
         throw new EhubError('not-allowed', 'the Basic tier has no Capture: start with --tier standard')
-      const ends = hubs.get(this.#input.find(caller.namespace, name)).partitions.map(({ log }) => log.end.sequence)
-      await journal.run(enableCapture(caller.namespace, name, settings, ends))
-      const found = this.find(caller, name)
-      if (found === null) throw hubDeleted(caller.namespace, name)
+      const ends = hubs.get(this.#input.find(namespace, name)).partitions.map(({ log }) => log.end.sequence)
+      await journal.run(enableCapture(namespace, name, settings, ends))
+      const found = this.find(namespace, name)
+      if (found === null) throw hubDeleted(namespace, name)
       return found
     })
   }
 
-  disable(caller: Caller, name: string): Promise<void> {
+  disable(namespace: string, name: string): Promise<void> {
     return this.#input.inProgress.run(async () => {
-      checkRight(caller, 'manage', hubPath(name))
-      await this.#input.journal.run(disableCapture(caller.namespace, name))
+      await this.#input.journal.run(disableCapture(namespace, name))
     })
   }
 
@@ -84,6 +81,10 @@ export class HubCaptures implements api.Captures {
   source({ namespace, hub }: api.CapturedHub, partition: number): api.CaptureSource {
     const { hubs, find } = this.#input
     return hubs.get(find(namespace, hub)).partitionOfText(String(partition)).log
+  }
+
+  heldFrom(hub: number, partition: number): number | null {
+    return heldFrom(this.#input.journal.state, hub, partition, this.#input.isSpaceShort())
   }
 }
 

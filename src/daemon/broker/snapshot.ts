@@ -1,7 +1,7 @@
 // The whole state as records: what `$state` is shortened to. Applying them to any state gives this one.
 
 import type { StorageState } from './blob-state.ts'
-import { captureRecords } from './capture-state.ts'
+import { captureRecords } from './apply-capture.ts'
 import type { BrokerState, HubState } from './state.ts'
 import type { StateRecord } from './state-records.ts'
 

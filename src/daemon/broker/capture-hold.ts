@@ -1,0 +1,14 @@
+// What Capture holds against retention.
+
+import type { BrokerState } from './state.ts'
+
+/**
+ * First sequence that must not be trimmed because it is in no file yet; null: nothing is held. The rule: retention waits for
+ * Capture as long as the disk takes events. Once it does not, `isSpaceShort`, nothing is held any more; what is then trimmed
+ * is counted as lost and named by `ehub capture`, `ehub doctor` and a metric.
+ */
+export function heldFrom(state: BrokerState, hub: number, partition: number, isSpaceShort: boolean): number | null {
+  const capture = state.captures.get(hub)
+  if (capture === undefined || !capture.isEnabled || isSpaceShort) return null
+  return capture.progress.get(partition)?.nextSequence ?? 0
+}
