@@ -26,6 +26,11 @@ interface Floor {
 const floors: readonly Floor[] = [
   { folder: 'src/base/', may: [] },
   { folder: 'src/wire/', may: ['src/base/'] },
+  {
+    folder: 'src/wire/capture/',
+    may: ['src/base/', 'src/wire/'],
+    packages: ['avsc', '@platformatic/wasm-utils/bundled'],
+  },
   { folder: 'src/daemon/storage/', may: ['src/base/', 'src/wire/'] },
   {
     folder: 'src/daemon/broker/',
