@@ -121,6 +121,7 @@ class EmbeddedEngine implements StorageEngine {
   readonly #damaged: ReadonlyMap<string, readonly Damage[]>
   /** Something of the journal is lost: what it says of logs is true and may not be all. */
   readonly #isDoubtful: boolean
+  readonly #wasClean: boolean
   #nextGeneration = 0
   #generationLimit = 0
   #trashNumber = 0
@@ -139,6 +140,7 @@ class EmbeddedEngine implements StorageEngine {
     this.#options = { ...defaults, ...parts.options }
     this.#release = release
     this.#damaged = recovered.damaged
+    this.#wasClean = recovered.isClean
     for (const group of recovered.forgotten) this.#deleting.add(group)
     const newest = recovered.previous?.generation ?? 0
     this.#isDoubtful = recovered.journalDamage.length > 0 || (version?.journalGeneration ?? 0) > newest
@@ -255,6 +257,7 @@ class EmbeddedEngine implements StorageEngine {
       pool: this.#pool,
       folders: this.#folders,
       log: this.#log,
+      mayHoldMore: !this.#wasClean && known?.isFound === true,
       unsyncedBytesMax: this.#isDoubtful ? Infinity : this.#options.unsyncedBytesMax,
     }
     if (this.#deleting.has(id.group)) await this.#removeGroup(id.group)

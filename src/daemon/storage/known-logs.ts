@@ -21,6 +21,8 @@ export interface KnownLog {
   /** Where the log ends, as readers saw it; beyond `state.end` when a file failed. */
   end: Position
   log: HostedLog | null
+  /** Not opened since the start: what is said of it comes from the run before. */
+  isFound: boolean
   /** Everything acknowledged is in the journal until it is synced. */
   isSync: boolean
   /** It goes on in a new segment of which the journal has no row yet. */
@@ -61,7 +63,8 @@ export class KnownLogs {
   /** A log the journal told of. */
   add(state: LogState): void {
     const logNumber = this.#nextNumber++
-    this.#byKey.set(logKey(state.id), { ...unopened, logNumber, state, end: state.end, isSync: state.isExact })
+    const found = { ...unopened, isFound: true, logNumber, state }
+    this.#byKey.set(logKey(state.id), { ...found, end: state.end, isSync: state.isExact })
   }
 
   /** The number of a log that is being opened. */
@@ -165,4 +168,4 @@ export class KnownLogs {
   }
 }
 
-const unopened = { log: null, isMoved: false, repairing: Promise.resolve() }
+const unopened = { log: null, isFound: false, isMoved: false, repairing: Promise.resolve() }

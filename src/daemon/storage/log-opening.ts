@@ -27,6 +27,8 @@ export interface LogOpeningParts extends LogFilesParts {
   readonly log: Log
   /** How far unsynced bytes may reach. */
   readonly unsyncedBytesMax: number
+  /** The last run did not end cleanly: look whether the segments hold more than the journal says. */
+  readonly mayHoldMore: boolean
 }
 
 // Copies of torn tails kept; a crash loop must not fill the disk with them.
@@ -47,14 +49,14 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
   const start = known?.start ?? { sequence: first?.baseSequence ?? 0, offset: firstHeader?.baseOffset ?? 0 }
   const state = known
   await removeTrimmed(files, start)
-  const scan = state?.isExact === true ? await trustState(files, state) : await scanFrom(files, state, start, parts)
+  const scan = await findEnd(files, state, start, parts)
   const firstBase = files.segments[0]?.baseSequence ?? scan.place.end.sequence
   const missing = { from: start.sequence, to: firstBase, detail: 'the first segment files are missing' }
   const damaged = [...(firstBase > start.sequence ? [missing] : []), ...scan.damaged.filter(({ to }) => to > firstBase)]
     .filter(({ to }) => to > start.sequence)
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
-  if (state?.isExact !== true) await syncFound(files, state, scan.place, parts.disk)
+  if (state?.isExact !== true || parts.mayHoldMore) await syncFound(files, state, scan.place, parts.disk)
   const place =
     scan.place.end.sequence < start.sequence
       ? await startAfresh(files, start, scan.place.timeMs)
@@ -87,6 +89,24 @@ async function removeTrimmed(files: LogFiles, start: Position): Promise<void> {
   let count = 0
   while ((files.segments[count + 1]?.baseSequence ?? Infinity) <= start.sequence) count += 1
   if (count > 0) await files.removeFirst(count)
+}
+
+async function findEnd(
+  files: LogFiles,
+  state: LogState | null,
+  start: Position,
+  parts: LogOpeningParts,
+): Promise<TailScan> {
+  if (state?.isExact !== true) return scanFrom(files, state, start, parts)
+  const trusted = await trustState(files, state)
+  if (!parts.mayHoldMore || trusted.damaged.length > 0) return trusted
+  // Events reach a segment only after the journal has them. What follows without a gap was acknowledged, and a journal that
+  // does not know of it has lost its end; nothing further on is looked for.
+  const found = await scanFrom(files, state, start, { ...parts, unsyncedBytesMax: 0 })
+  if (found.place.end.sequence <= state.end.sequence) return trusted
+  const lost = { log: logKey(files.id), journalEnd: state.end.sequence, end: found.place.end.sequence }
+  parts.log.error('a log goes on beyond the end of the commit journal, which is damaged', lost)
+  return found
 }
 
 /** The journal knows exactly where the log ends: nothing is read but the newest segment's header. */

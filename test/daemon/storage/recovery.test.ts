@@ -182,3 +182,28 @@ test('a segment that fails while the journal changes files loses nothing the old
     assert.deepEqual(plain(await readAll(after)), plain(batches), `delay ${delay}`)
   }
 })
+
+test('a journal that lost its end does not cut off what the segments have', async (t) => {
+  const disk = new SimDisk()
+  const { engine } = await openOn(disk)
+  const log = await engine.openLog(id, sync)
+  const batches = new BatchMaker().batches(10, 700)
+  for (const batch of batches) await log.append([batch])
+  await engine.close()
+  const journal = [...disk.files().keys()]
+    .filter((path) => path.endsWith('.wal'))
+    .sort()
+    .at(-1)
+  assert.ok(journal !== undefined)
+  // Both heads stay, every group behind them goes.
+  const second = disk.files().get(journal)?.indexOf('EHG1', 1100) ?? -1
+  const third =
+    disk
+      .files()
+      .get(journal)
+      ?.indexOf('EHG1', second + 8) ?? -1
+  assert.ok(second > 0 && third > second)
+  disk.corrupt(journal, (bytes) => bytes.subarray(0, third - 4))
+  const { log: after } = await openLogOn(t, disk)
+  assert.deepEqual(plain(await readAll(after)), plain(batches))
+})
