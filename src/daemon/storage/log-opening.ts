@@ -4,7 +4,7 @@
 import type { Log } from '../../base/log.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError, type DiskFile } from './disk.ts'
-import { headerBytes } from './format.ts'
+import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
 import type { LogState } from './journal-format.ts'
 import { LogFiles, type LogFilesParts } from './log-files.ts'
 import type { Damage } from './log-reader.ts'
@@ -49,14 +49,14 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
   const start = known?.start ?? { sequence: first?.baseSequence ?? 0, offset: firstHeader?.baseOffset ?? 0 }
   const state = known
   await removeTrimmed(files, start)
-  const scan = await findEnd(files, state, start, parts)
+  const { scan, isTrusted } = await findEnd(files, state, start, parts)
   const firstBase = files.segments[0]?.baseSequence ?? scan.place.end.sequence
   const missing = { from: start.sequence, to: firstBase, detail: 'the first segment files are missing' }
   const damaged = [...(firstBase > start.sequence ? [missing] : []), ...scan.damaged.filter(({ to }) => to > firstBase)]
     .filter(({ to }) => to > start.sequence)
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
-  if (state?.isExact !== true || parts.mayHoldMore) await syncFound(files, state, scan.place, parts.disk)
+  if (!isTrusted) await syncFound(files, state, scan.place, parts.disk)
   const place =
     scan.place.end.sequence < start.sequence
       ? await startAfresh(files, start, scan.place.timeMs)
@@ -91,22 +91,46 @@ async function removeTrimmed(files: LogFiles, start: Position): Promise<void> {
   if (count > 0) await files.removeFirst(count)
 }
 
+interface FoundEnd {
+  readonly scan: TailScan
+  /** By the word of the journal alone: everything before the end is synced. */
+  readonly isTrusted: boolean
+}
+
 async function findEnd(
   files: LogFiles,
   state: LogState | null,
   start: Position,
   parts: LogOpeningParts,
-): Promise<TailScan> {
-  if (state?.isExact !== true) return scanFrom(files, state, start, parts)
+): Promise<FoundEnd> {
+  if (state?.isExact !== true) return { scan: await scanFrom(files, state, start, parts), isTrusted: false }
   const trusted = await trustState(files, state)
-  if (!parts.mayHoldMore || trusted.damaged.length > 0) return trusted
+  const isBelieved = !parts.mayHoldMore || trusted.damaged.length > 0 || !(await seemsToGoOn(files, state))
+  if (isBelieved) return { scan: trusted, isTrusted: true }
   // Events reach a segment only after the journal has them. What follows without a gap was acknowledged, and a journal that
   // does not know of it has lost its end; nothing further on is looked for.
   const found = await scanFrom(files, state, start, { ...parts, unsyncedBytesMax: 0 })
-  if (found.place.end.sequence <= state.end.sequence) return trusted
+  if (found.place.end.sequence <= state.end.sequence) return { scan: trusted, isTrusted: true }
   const lost = { log: logKey(files.id), journalEnd: state.end.sequence, end: found.place.end.sequence }
   parts.log.error('a log goes on beyond the end of the commit journal, which is damaged', lost)
-  return found
+  return { scan: found, isTrusted: false }
+}
+
+/** Whether something like an envelope follows where the journal says that the log ends, or a segment that goes on there. */
+async function seemsToGoOn(files: LogFiles, state: LogState): Promise<boolean> {
+  const last = files.segments.findIndex(({ baseSequence }) => baseSequence === state.segmentBase)
+  if (files.segments.some(({ baseSequence }, index) => index > last && baseSequence === state.end.sequence)) return true
+  const segment = files.segments[last]
+  if (segment === undefined) return false
+  const held = await files.hold(segment)
+  try {
+    const needle = envelopeNeedle(state.segmentGeneration)
+    const bytes = Buffer.alloc(needle.length)
+    await held.file.read(bytes, state.position + needleOffset)
+    return bytes.equals(needle)
+  } finally {
+    held.release()
+  }
 }
 
 /** The journal knows exactly where the log ends: nothing is read but the newest segment's header. */
