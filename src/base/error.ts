@@ -38,6 +38,7 @@ export const errorCodes = [
   'owner-level-lower',
   'owner-level-required',
   'checkpoint-conflict',
+  'ownership-conflict',
   'blob-condition-failed',
   // Capacity.
   'quota-exceeded',

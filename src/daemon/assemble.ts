@@ -141,6 +141,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
       broker,
       owner,
       {
+        nowMs: () => clock.now(),
         status,
         shutdown: parts.onShutdown,
         diagnose: async () =>

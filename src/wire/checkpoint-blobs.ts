@@ -55,6 +55,12 @@ export function withCheckpoint(metadata: BlobMetadata, sequence: number, offset:
   return Object.fromEntries([...others, ['sequencenumber', String(sequence)], ['offset', String(offset)]])
 }
 
+/** The same metadata with another owner; what else the client keeps there stays. */
+export function withOwner(metadata: BlobMetadata, owner: string): BlobMetadata {
+  const others = Object.entries(metadata).filter(([key]) => !/^ownerid$/i.test(key))
+  return Object.fromEntries([...others, ['ownerid', owner]])
+}
+
 /** Who owns the partition; empty: nobody any more; null: the metadata does not say. */
 export function ownerOf(metadata: BlobMetadata): string | null {
   return metadataValue(metadata, 'ownerid')

@@ -53,6 +53,7 @@ const projections = {
   'owner-level-lower': row('amqp:link:stolen', 410, 6),
   'owner-level-required': row('amqp:link:stolen', 410, 6),
   'checkpoint-conflict': row('amqp:precondition-failed', 412, 6),
+  'ownership-conflict': row('amqp:precondition-failed', 412, 6),
   'blob-condition-failed': row('amqp:precondition-failed', 412, 6),
   'quota-exceeded': row('amqp:resource-limit-exceeded', 403, 7),
   'server-busy': row('com.microsoft:server-busy', 503, 7, true),

@@ -69,7 +69,7 @@ export function apply(state: BrokerState, record: StateRecord): void {
     case 'group-created': {
       const { name, createdAtMs } = record
       const { groups } = hubOf(state, record.hub, record.kind)
-      groups.set(entityKey(name), { name, createdAtMs, checkpoints: new Map() })
+      groups.set(entityKey(name), { name, createdAtMs, checkpoints: new Map(), owners: new Map() })
       return
     }
     case 'group-deleted':
@@ -80,6 +80,13 @@ export function apply(state: BrokerState, record: StateRecord): void {
       const { sequence, offset, enqueuedTimeMs, owner, updatedAtMs, revision } = record
       const { checkpoints } = groupOf(state, record.hub, record.group, record.kind)
       checkpoints.set(record.partition, { sequence, offset, enqueuedTimeMs, owner, updatedAtMs, revision })
+      state.lastRevision = Math.max(state.lastRevision, revision)
+      return
+    }
+    case 'ownership-set': {
+      const { owner, updatedAtMs, revision } = record
+      const { owners } = groupOf(state, record.hub, record.group, record.kind)
+      owners.set(record.partition, { owner, updatedAtMs, revision })
       state.lastRevision = Math.max(state.lastRevision, revision)
       return
     }

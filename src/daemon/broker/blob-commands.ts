@@ -1,10 +1,17 @@
 // What may be done to containers and blobs: pure functions of (state, input, now), as in `commands.ts`.
 
 import { EhubError } from '../../base/error.ts'
-import { type BlobMetadata, formatCheckpointBlobName, withCheckpoint } from '../../wire/checkpoint-blobs.ts'
+import {
+  type BlobMetadata,
+  type CheckpointBlobKind,
+  formatCheckpointBlobName,
+  ownerOf,
+  withCheckpoint,
+  withOwner,
+} from '../../wire/checkpoint-blobs.ts'
 import type { BlobConditions, BlobWrite, StorageAccount } from './blobs-api.ts'
 import { type BlobState, blobBytesOf, blobsOfGroup, type ContainerState, type IndexedBlob } from './blob-state.ts'
-import type { Command, CommandResult } from './commands.ts'
+import { checkClaim, type Command, type CommandResult } from './commands.ts'
 import { grouped, quoted } from './error-texts.ts'
 import type { BrokerState } from './state.ts'
 import type { StateRecord } from './state-records.ts'
@@ -131,6 +138,8 @@ export interface CheckpointBlobInput {
   readonly partition: number
   /** Etag of the blob there must be; null: none; undefined: whatever is there. */
   readonly ifMatch: string | null | undefined
+  /** A blob changed before was written for another hub or group of that name: it does not count as being there. */
+  readonly sinceMs: number
 }
 
 /** Writes a checkpoint as the SDKs do; a new one stands beside the group's others, under the same host. */
@@ -140,7 +149,7 @@ export function setCheckpointBlob(
   return (state, nowMs) => {
     const { container, hub, group, partition } = input
     const found = containerNamed(state, container)
-    const existing = checkpointBlobOf(state, input)
+    const existing = checkpointBlobOf(state, input, 'checkpoint')
     checkCheckpointMatch(input, existing)
     const host = existing?.host ?? siblingHost(state, input)
     const place = { host, hub, group, kind: 'checkpoint', partition } as const
@@ -158,11 +167,32 @@ export function setCheckpointBlob(
   }
 }
 
-export function clearCheckpointBlob(input: Omit<CheckpointBlobInput, 'ifMatch'>): Command<void> {
+/** Claims a partition as the SDKs do, with the blob's etag; an empty owner gives it back. */
+export function claimOwnershipBlob(input: CheckpointBlobInput & { readonly owner: string }): Command<BlobState> {
+  return (state, nowMs) => {
+    const { container, hub, group, partition, owner } = input
+    const found = containerNamed(state, container)
+    const existing = checkpointBlobOf(state, input, 'ownership')
+    const counts = existing !== undefined && existing.blob.updatedAtMs >= input.sinceMs
+    checkClaim(input, counts ? { etag: blobEtag(existing.blob), owner: ownerOf(existing.blob.metadata) ?? '' } : null)
+    const host = existing?.host ?? siblingHost(state, input)
+    return written(state, found, {
+      name: existing?.blob.name ?? formatCheckpointBlobName({ host, hub, group, kind: 'ownership', partition }),
+      metadata: withOwner(existing?.blob.metadata ?? {}, owner),
+      contentType: existing?.blob.contentType ?? null,
+      content: existing?.blob.content ?? '',
+      createdAtMs: existing?.blob.createdAtMs ?? nowMs,
+      updatedAtMs: nowMs,
+      revision: state.lastRevision + 1,
+    })
+  }
+}
+
+export function clearCheckpointBlob(input: Omit<CheckpointBlobInput, 'ifMatch' | 'sinceMs'>): Command<void> {
   return (state) => {
     const { container, hub, group, partition } = input
     containerNamed(state, container)
-    const name = checkpointBlobOf(state, input)?.blob.name
+    const name = checkpointBlobOf(state, input, 'checkpoint')?.blob.name
     if (name === undefined) {
       throw new EhubError(
         'checkpoint-not-found',
@@ -210,14 +240,15 @@ export function blobNamed(container: ContainerState, name: string): BlobState {
   return blob
 }
 
-/** A checkpoint written twice under two hosts is the one written last. */
+/** Written twice under two hosts: the one written last. */
 function checkpointBlobOf(
   state: BrokerState,
-  { container, hub, group, partition }: Omit<CheckpointBlobInput, 'ifMatch'>,
+  { container, hub, group, partition }: Omit<CheckpointBlobInput, 'ifMatch' | 'sinceMs'>,
+  kind: CheckpointBlobKind,
 ): IndexedBlob | undefined {
   let newest: IndexedBlob | undefined
   for (const indexed of blobsOfGroup(state.storage, hub, group)) {
-    if (indexed.container !== container || indexed.kind !== 'checkpoint' || indexed.partition !== partition) continue
+    if (indexed.container !== container || indexed.kind !== kind || indexed.partition !== partition) continue
     if (newest === undefined || indexed.blob.revision > newest.blob.revision) newest = indexed
   }
   return newest
@@ -230,9 +261,12 @@ function siblingHost(state: BrokerState, { container, hub, group }: CheckpointBl
   return 'localhost'
 }
 
-function checkCheckpointMatch({ ifMatch, container }: CheckpointBlobInput, stored: IndexedBlob | undefined): void {
+function checkCheckpointMatch(
+  { ifMatch, container, sinceMs }: CheckpointBlobInput,
+  stored: IndexedBlob | undefined,
+): void {
   if (ifMatch === undefined) return
-  const etag = stored === undefined ? null : blobEtag(stored.blob)
+  const etag = stored === undefined || stored.blob.updatedAtMs < sinceMs ? null : blobEtag(stored.blob)
   if (etag === ifMatch) return
   throw new EhubError(
     'checkpoint-conflict',

@@ -226,6 +226,15 @@ export interface Ownership {
   readonly etag: string
 }
 
+export interface OwnershipClaim {
+  /** null: gives the partition back. */
+  readonly owner: string | null
+  /** As of a checkpoint. */
+  readonly ifMatch?: string | null
+  /** `$daemon`, also when not given, or a container. */
+  readonly store?: string
+}
+
 export interface ReceiverDescription {
   readonly id: number
   readonly hub: string
@@ -310,6 +319,14 @@ export interface Broker {
   checkpoints(caller: Caller, hub: string, group: string, store?: string): readonly Checkpoint[]
   /** @param store Not given: every one. */
   owners(caller: Caller, hub: string, group: string, store?: string): readonly Ownership[]
+  /** Claims, renews or gives back a partition. @throws EhubError `ownership-conflict`, `container-not-found`. */
+  claimOwnership(
+    caller: Caller,
+    hub: string,
+    group: string,
+    partition: number,
+    claim: OwnershipClaim,
+  ): Promise<Ownership>
   setCheckpoint(
     caller: Caller,
     hub: string,

@@ -283,6 +283,16 @@ class EventBroker implements api.Broker {
     return this.#checkpoints.owners(caller, hub, group, store)
   }
 
+  claimOwnership(
+    caller: api.Caller,
+    hub: string,
+    group: string,
+    partition: number,
+    claim: api.OwnershipClaim,
+  ): Promise<api.Ownership> {
+    return this.#inProgress.run(() => this.#checkpoints.claim(caller, hub, group, partition, claim))
+  }
+
   setCheckpoint(
     caller: api.Caller,
     hub: string,

@@ -8,9 +8,9 @@
 import { ownerOf, parseCheckpointMetadata } from '../../wire/checkpoint-blobs.ts'
 import type { Checkpoint, Ownership } from './broker-api.ts'
 import { blobEtag } from './blob-commands.ts'
-import { blobsOfGroup, type IndexedBlob } from './blob-state.ts'
+import { type BlobState, blobsOfGroup, type IndexedBlob } from './blob-state.ts'
 import { etagOf } from './commands.ts'
-import type { BrokerState, CheckpointState, GroupState, HubState } from './state.ts'
+import type { BrokerState, CheckpointState, GroupState, HubState, OwnershipState } from './state.ts'
 
 /** The daemon's own store. No container can be called so. */
 export const ownStore = '$daemon'
@@ -48,15 +48,38 @@ export function ownersIn(
   group: GroupState,
   store: string | null,
 ): readonly Ownership[] {
-  const owners: Ownership[] = []
+  const owners: Ownership[] =
+    store === null || store === ownStore
+      ? Array.from(group.owners, ([partition, ownership]) => ownOwnership(hub, group, partition, ownership))
+      : []
   for (const { container, kind, partition, blob } of countingBlobs(state, hub, group)) {
     if (kind !== 'ownership' || (store !== null && store !== container)) continue
-    const { updatedAtMs } = blob
-    const owner = ownerOf(blob.metadata) ?? ''
-    const row = { hub: hub.name, group: group.name, partition, store: container }
-    owners.push({ ...row, owner: owner === '' ? null : owner, updatedAtMs, etag: blobEtag(blob) })
+    owners.push(blobOwnership(hub, group, partition, container, blob))
   }
   return owners.sort((one, other) => one.partition - other.partition || (one.store < other.store ? -1 : 1))
+}
+
+export function ownOwnership(
+  hub: HubState,
+  group: GroupState,
+  partition: number,
+  ownership: OwnershipState,
+): Ownership {
+  const { owner, updatedAtMs } = ownership
+  const place = { hub: hub.name, group: group.name, partition, store: ownStore }
+  return { ...place, owner: owner === '' ? null : owner, updatedAtMs, etag: etagOf(ownership) }
+}
+
+export function blobOwnership(
+  hub: HubState,
+  group: GroupState,
+  partition: number,
+  container: string,
+  blob: BlobState,
+): Ownership {
+  const owner = ownerOf(blob.metadata) ?? ''
+  const place = { hub: hub.name, group: group.name, partition, store: container }
+  return { ...place, owner: owner === '' ? null : owner, updatedAtMs: blob.updatedAtMs, etag: blobEtag(blob) }
 }
 
 export function ownCheckpoint(
@@ -110,8 +133,13 @@ function blobCheckpoints(state: BrokerState, hub: HubState, group: GroupState, s
 }
 
 function* countingBlobs(state: BrokerState, hub: HubState, group: GroupState): Generator<IndexedBlob> {
-  const sinceMs = Math.max(hub.createdAtMs, group.createdAtMs)
+  const sinceMs = sinceMsOf(hub, group)
   for (const indexed of blobsOfGroup(state.storage, hub.name, group.name)) {
     if (indexed.partition < hub.partitionCount && indexed.blob.updatedAtMs >= sinceMs) yield indexed
   }
+}
+
+/** What was written before is of another hub or group of that name. */
+export function sinceMsOf(hub: HubState, group: GroupState): number {
+  return Math.max(hub.createdAtMs, group.createdAtMs)
 }

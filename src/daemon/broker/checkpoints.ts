@@ -5,11 +5,21 @@
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
 import type { Batch } from '../storage/storage-engine.ts'
-import { clearCheckpointBlob, containerNamed, setCheckpointBlob } from './blob-commands.ts'
-import type { Caller, Checkpoint, CheckpointWrite, Ownership } from './broker-api.ts'
+import { claimOwnershipBlob, clearCheckpointBlob, containerNamed, setCheckpointBlob } from './blob-commands.ts'
+import type { Caller, Checkpoint, CheckpointWrite, Ownership, OwnershipClaim } from './broker-api.ts'
 import { checkRight } from './callers.ts'
-import { blobCheckpoint, checkpointsIn, ownCheckpoint, ownersIn, ownStore, storeInUse } from './checkpoint-stores.ts'
-import { clearCheckpoint, groupNamed, hubNamed, setCheckpoint } from './commands.ts'
+import {
+  blobCheckpoint,
+  blobOwnership,
+  checkpointsIn,
+  ownCheckpoint,
+  ownersIn,
+  ownOwnership,
+  ownStore,
+  sinceMsOf,
+  storeInUse,
+} from './checkpoint-stores.ts'
+import { claimOwnership, clearCheckpoint, groupNamed, hubNamed, setCheckpoint } from './commands.ts'
 import { partitionNotFound } from './error-texts.ts'
 import { positionOfEvent } from './event-positions.ts'
 import type { OpenHubs } from './open-hubs.ts'
@@ -86,7 +96,8 @@ export class Checkpoints {
   ): Promise<Checkpoint> {
     const place = { container, hub: hub.name, group: group.name, partition }
     const position = { sequence, offset: offset ?? event.offset }
-    const stored = await this.#journal.run(setCheckpointBlob({ ...place, ...position, ifMatch }))
+    const command = setCheckpointBlob({ ...place, ...position, ifMatch, sinceMs: sinceMsOf(hub, group) })
+    const stored = await this.#journal.run(command)
     const checkpoint = blobCheckpoint(hub, group, stored, owner ?? null)
     assert(checkpoint !== null, 'a checkpoint just written has a sequence number')
     return checkpoint
@@ -101,6 +112,28 @@ export class Checkpoints {
       return this.#journal.run(clearCheckpointBlob(place))
     }
     await this.#journal.run(clearCheckpoint({ hub: hub.number, hubName: hub.name, group: group.name, partition }))
+  }
+
+  /** As `Broker.claimOwnership`. */
+  async claim(
+    caller: Caller,
+    hubName: string,
+    groupName: string,
+    partition: number,
+    { owner, ifMatch, store: named }: OwnershipClaim,
+  ): Promise<Ownership> {
+    const { hub, group } = this.#find(caller, hubName, groupName)
+    this.#partition(hub, partition)
+    const claim = { group: group.name, partition, owner: owner ?? '', ifMatch }
+    checkOwner(claim.owner)
+    const store = named === undefined ? ownStore : this.#store(hub, group, named)
+    if (store === ownStore) {
+      const stored = await this.#journal.run(claimOwnership({ ...claim, hub: hub.number, hubName: hub.name }))
+      return ownOwnership(hub, group, partition, stored)
+    }
+    const place = { container: store, hub: hub.name, sinceMs: sinceMsOf(hub, group) }
+    const blob = await this.#journal.run(claimOwnershipBlob({ ...claim, ...place }))
+    return blobOwnership(hub, group, partition, store, blob)
   }
 
   #find(caller: Caller, hubName: string, groupName: string): { hub: HubState; group: GroupState } {
@@ -131,11 +164,14 @@ function checkWrite({ sequence, offset, owner }: CheckpointWrite, { log }: Parti
   if (offset !== undefined && (!Number.isSafeInteger(offset) || offset < -1)) {
     throw new EhubError('argument-error', `${offset} is no offset: it must be an integer of -1 or more`)
   }
-  if (owner !== undefined && owner.length > ownerLengthMax) {
-    throw new EhubError('argument-error', `an owner has at most ${ownerLengthMax} characters, not ${owner.length}`)
-  }
+  if (owner !== undefined) checkOwner(owner)
   const lastSequence = log.end.sequence - 1
   if (sequence > lastSequence) throw outOfRange('sequence number', sequence, lastSequence)
+}
+
+function checkOwner({ length }: string): void {
+  if (length <= ownerLengthMax) return
+  throw new EhubError('argument-error', `an owner has at most ${ownerLengthMax} characters, not ${length}`)
 }
 
 /** Offset and time of an event; without a read from disk when the offset is given. */

@@ -7,7 +7,7 @@ import type { Durability } from '../storage/storage-engine.ts'
 import type { AuthorizationRule, CreateHub, HubChange } from './broker-api.ts'
 import { groupNotFound, grouped, hubNotFound, quoted } from './error-texts.ts'
 import { changedSettings, type HubSettings, newSettings } from './settings.ts'
-import type { BrokerState, CheckpointState, GroupState, HubState, NamespaceState } from './state.ts'
+import type { BrokerState, CheckpointState, GroupState, HubState, NamespaceState, OwnershipState } from './state.ts'
 import type { StateRecord } from './state-records.ts'
 import { hubsMax, partitionsDefault, partitionsMax, type TierLimits } from './tiers.ts'
 
@@ -247,6 +247,39 @@ export function clearCheckpoint(input: ClearCheckpointInput): Command<void> {
     }
     return { records: [{ kind: 'checkpoint-cleared', hub, group: name, partition }], reply: undefined }
   }
+}
+
+export interface ClaimOwnershipInput extends ClearCheckpointInput {
+  /** Empty: given back. */
+  readonly owner: string
+  readonly ifMatch: string | null | undefined
+}
+
+/** Who has the etag of the last claim, or claims first, has the partition. */
+export function claimOwnership(input: ClaimOwnershipInput): Command<OwnershipState> {
+  return (state, nowMs) => {
+    const { owners, name } = groupOfHub(state, input)
+    const { hub, partition, owner } = input
+    const stored = owners.get(partition)
+    checkClaim(input, stored === undefined ? null : { etag: etagOf(stored), owner: stored.owner })
+    const ownership = { owner, updatedAtMs: nowMs, revision: state.lastRevision + 1 }
+    return { records: [{ kind: 'ownership-set', hub, group: name, partition, ...ownership }], reply: ownership }
+  }
+}
+
+/** @throws EhubError `ownership-conflict` when `ifMatch` is not of the claim that stands. */
+export function checkClaim(
+  { ifMatch, partition }: Pick<ClaimOwnershipInput, 'ifMatch' | 'partition'>,
+  stored: { readonly etag: string; readonly owner: string } | null,
+): void {
+  if (ifMatch === undefined || ifMatch === (stored?.etag ?? null)) return
+  throw new EhubError(
+    'ownership-conflict',
+    stored === null
+      ? `nobody has claimed partition ${partition}, there is no claim to replace`
+      : `partition ${partition} was claimed by ${stored.owner === '' ? 'nobody' : quoted(stored.owner)} with etag ${quoted(stored.etag)}, not ${ifMatch === null ? 'none' : quoted(ifMatch)}`,
+    { hint: 'another processor was faster: list the owners and decide anew' },
+  )
 }
 
 export function etagOf({ revision }: Pick<CheckpointState, 'revision'>): string {

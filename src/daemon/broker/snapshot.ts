@@ -27,6 +27,9 @@ function* hubRecords(hub: HubState): Generator<StateRecord> {
     for (const [partition, checkpoint] of group.checkpoints) {
       yield { kind: 'checkpoint-set', hub: number, group: group.name, partition, ...checkpoint }
     }
+    for (const [partition, ownership] of group.owners) {
+      yield { kind: 'ownership-set', hub: number, group: group.name, partition, ...ownership }
+    }
   }
 }
 

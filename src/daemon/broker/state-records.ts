@@ -149,6 +149,12 @@ const layouts = {
       lostEvents: count,
     },
   },
+  /** A processor claims a partition in the daemon's own store; an empty owner gives it back. */
+  'ownership-set': {
+    code: 30,
+    version: 1,
+    fields: { hub: count, group: text, partition: count, owner: text, updatedAtMs: count, revision: count },
+  },
 } as const satisfies Record<string, Layout>
 
 type Fields = Readonly<Record<string, Field<unknown>>>

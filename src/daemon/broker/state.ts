@@ -17,10 +17,20 @@ export interface CheckpointState {
   readonly revision: number
 }
 
+/** A claim of a partition in the daemon's own store. */
+export interface OwnershipState {
+  /** Empty: given back. */
+  readonly owner: string
+  readonly updatedAtMs: number
+  /** From the counter of all etags. */
+  readonly revision: number
+}
+
 export interface GroupState {
   readonly name: string
   readonly createdAtMs: number
   readonly checkpoints: Map<number, CheckpointState>
+  readonly owners: Map<number, OwnershipState>
 }
 
 export interface HubState {
@@ -56,7 +66,7 @@ export interface BrokerState {
   readonly captures: Map<number, CaptureState>
   /** Highest number ever given to a namespace or hub. */
   lastNumber: number
-  /** Highest revision ever given to a checkpoint, container or blob. */
+  /** Highest revision ever given to a checkpoint, owner, container or blob. */
   lastRevision: number
 }
 

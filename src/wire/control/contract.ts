@@ -208,7 +208,22 @@ export interface ControlOperations {
   listOwners: {
     /** `store` not given: every one. */
     request: { readonly hub: string; readonly group: string; readonly store?: string }
-    reply: { readonly owners: readonly OwnershipReply[] }
+    /** `nowMs`: of the daemon's clock, by which claims lapse. */
+    reply: { readonly owners: readonly OwnershipReply[]; readonly nowMs: number }
+  }
+  /** Claims, renews or gives back a partition, as one compare-and-set. */
+  claimOwnership: {
+    request: {
+      readonly hub: string
+      readonly group: string
+      readonly partition: number
+      /** Not given or null: given back. */
+      readonly owner?: string | null
+      readonly ifMatch?: string | null
+      /** Not given: `$daemon`. */
+      readonly store?: string
+    }
+    reply: OwnershipReply
   }
   setCheckpoint: {
     request: {
@@ -280,6 +295,7 @@ export const routes = {
   kickReceiver: { method: 'DELETE', path: '/receivers/:id' },
   listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
   listOwners: { method: 'GET', path: '/hubs/:hub/groups/:group/owners' },
+  claimOwnership: { method: 'PUT', path: '/hubs/:hub/groups/:group/owners/:partition' },
   setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   lag: { method: 'GET', path: '/lag' },
@@ -336,6 +352,14 @@ export const requestFields = {
   kickReceiver: { id: 'integer' },
   listCheckpoints: { hub: 'text', group: 'text', store: 'text?' },
   listOwners: { hub: 'text', group: 'text', store: 'text?' },
+  claimOwnership: {
+    hub: 'text',
+    group: 'text',
+    partition: 'integer',
+    owner: 'text|null?',
+    ifMatch: 'text|null?',
+    store: 'text?',
+  },
   setCheckpoint: {
     hub: 'text',
     group: 'text',

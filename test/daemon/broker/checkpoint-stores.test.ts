@@ -109,3 +109,57 @@ test('owners are shown of every store, with those who gave back', async (t) => {
   assert.deepEqual(broker.owners(owner, 'orders', '$Default', '$daemon'), [])
   assert.throws(() => broker.owners(owner, 'orders', '$Default', 'nope'), code('container-not-found'))
 })
+
+test('a partition is claimed by who knows the last claim, in the own store as in a container', async (t) => {
+  const { broker, owner, put } = await openWithContainer(t)
+  for (const store of ['$daemon', 'app']) {
+    const claim = (who: string | null, ifMatch?: string | null) =>
+      broker.claimOwnership(owner, 'orders', '$Default', 1, {
+        owner: who,
+        store,
+        ...(ifMatch === undefined ? {} : { ifMatch }),
+      })
+    const first = await claim('me', null)
+    assert.deepEqual([first.owner, first.partition, first.store], ['me', 1, store])
+    await assert.rejects(claim('you', null), code('ownership-conflict'))
+    const renewed = await claim('me', first.etag)
+    await assert.rejects(claim('you', first.etag), code('ownership-conflict'))
+    await claim(null, renewed.etag)
+    const shown = broker.owners(owner, 'orders', '$Default', store)
+    assert.deepEqual(
+      shown.map((row) => [row.store, row.partition, row.owner]),
+      [[store, 1, null]],
+    )
+  }
+  // A blob an SDK wrote is the one that is claimed: no second one beside it.
+  await put('ns/orders/$default/ownership/0', { ownerid: 'sdk' })
+  const theirs = broker.owners(owner, 'orders', '$Default', 'app').find(({ partition }) => partition === 0)
+  await broker.claimOwnership(owner, 'orders', '$Default', 0, {
+    owner: 'me',
+    ifMatch: theirs?.etag ?? '',
+    store: 'app',
+  })
+  assert.equal(broker.blobs.blob('app', 'ns/orders/$default/ownership/0').metadata.ownerid, 'me')
+  await assert.rejects(
+    broker.claimOwnership(owner, 'orders', '$Default', 2, { owner: 'me' }),
+    code('partition-not-found'),
+  )
+  await assert.rejects(
+    broker.claimOwnership(owner, 'orders', '$Default', 0, { owner: 'x'.repeat(257) }),
+    code('argument-error'),
+  )
+})
+
+test('what was claimed or checkpointed in a hub that is gone is not there for a compare-and-set', async (t) => {
+  const { broker, owner, put, clock } = await openWithContainer(t)
+  await put('h/orders/$default/ownership/0', { ownerid: 'old' })
+  await put('h/orders/$default/checkpoint/0', { sequencenumber: '1', offset: '0' })
+  await broker.deleteHub(owner, 'orders')
+  clock.advance(1)
+  await broker.createHub(owner, { name: 'orders', partitionCount: 1 })
+  assert.deepEqual(broker.owners(owner, 'orders', '$Default', 'app'), [])
+  const first = { ifMatch: null, store: 'app' }
+  assert.equal((await broker.claimOwnership(owner, 'orders', '$Default', 0, { owner: 'me', ...first })).owner, 'me')
+  const set = await broker.setCheckpoint(owner, 'orders', '$Default', 0, { sequence: -1, ...first })
+  assert.equal(set.sequence, -1)
+})

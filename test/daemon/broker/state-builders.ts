@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { isEhubError } from '../../../src/base/error.ts'
 import {
+  claimOwnership,
   clearCheckpoint,
   type Command,
   createGroup,
@@ -22,6 +23,7 @@ import {
   deleteContainer,
   putBlob,
   setBlobMetadata,
+  claimOwnershipBlob,
   setCheckpointBlob,
   setContainerMetadata,
 } from '../../../src/daemon/broker/blob-commands.ts'
@@ -116,7 +118,20 @@ export const anyCommand: fc.Arbitrary<Command<unknown>> = fc.oneof(
   fc
     .tuple(containers, fc.nat({ max: 2 }), fc.nat({ max: 9 }), fc.constantFrom(undefined, null, '0x000000000000001'))
     .map(([container, partition, sequence, ifMatch]) =>
-      setCheckpointBlob({ container, hub: 'a', group: 'g1', partition, sequence, offset: sequence, ifMatch }),
+      setCheckpointBlob({
+        ...{ container, hub: 'a', group: 'g1', partition, sequence },
+        ...{ offset: sequence, ifMatch, sinceMs: 0 },
+      }),
+    ),
+  fc
+    .tuple(numbers, groups, fc.nat({ max: 2 }), fc.constantFrom('me', ''), fc.constantFrom(undefined, null, '1', '2'))
+    .map(([hub, group, partition, owner, ifMatch]) =>
+      claimOwnership({ hub, hubName: 'hub', group, partition, owner, ifMatch }),
+    ),
+  fc
+    .tuple(containers, fc.nat({ max: 2 }), fc.constantFrom('me', ''), fc.constantFrom(undefined, null))
+    .map(([container, partition, owner, ifMatch]) =>
+      claimOwnershipBlob({ container, hub: 'a', group: 'g1', partition, owner, ifMatch, sinceMs: 0 }),
     ),
   fc
     .tuple(containers, fc.nat({ max: 2 }))

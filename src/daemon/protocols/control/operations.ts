@@ -22,6 +22,8 @@ import type { Durability } from '../../storage/storage-engine.ts'
 
 /** What the daemon as a whole knows and does; the broker knows nothing of processes. */
 export interface DaemonFacts {
+  /** Of the broker's clock. */
+  nowMs(): number
   status(): StatusReply
   /** Looks at what is around the broker: disk, ports, certificates, clock, damage, reader slots. */
   diagnose(): Promise<readonly FindingReply[]>
@@ -102,7 +104,12 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
     listCheckpoints: ({ hub, group, store }) => ({
       checkpoints: broker.checkpoints(caller, hub, group, store).map(checkpointReply),
     }),
-    listOwners: ({ hub, group, store }) => ({ owners: broker.owners(caller, hub, group, store) }),
+    listOwners: ({ hub, group, store }) => ({
+      owners: broker.owners(caller, hub, group, store),
+      nowMs: daemon.nowMs(),
+    }),
+    claimOwnership: ({ hub, group, partition, owner, ...claim }) =>
+      broker.claimOwnership(caller, hub, group, partition, { owner: owner ?? null, ...claim }),
     setCheckpoint: async ({ hub, group, partition, offset, isDeliberate, ...write }) => {
       const checkpoint = await broker.setCheckpoint(caller, hub, group, partition, {
         ...write,

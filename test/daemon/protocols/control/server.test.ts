@@ -21,6 +21,7 @@ async function serve(t: TestContext) {
     broker,
     owner,
     {
+      nowMs: () => 1000,
       status: () => {
         throw new EhubError('server-busy', 'later', { retryAfterMs: 250 })
       },
