@@ -4,7 +4,6 @@
 import type { Clock, Timer } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
 import { EhubError } from '../base/error.ts'
-import type { ControlClient } from '../client/control-client.ts'
 import { isRetryable } from '../client/retry.ts'
 
 export interface EventMark {
@@ -29,10 +28,8 @@ export function parseCheckpointInterval(text: string): CheckpointInterval {
 
 export interface CheckpointerOptions {
   readonly clock: Clock
-  readonly control: ControlClient
-  readonly hub: string
-  readonly group: string
-  readonly owner: string
+  /** Keeps one; resolves when it is durable. @throws EhubError. */
+  readonly keep: (mark: EventMark) => Promise<void>
   readonly interval: CheckpointInterval
   /** A checkpoint cannot be kept and will not be: the command ends. */
   readonly onFailed: (error: unknown) => void
@@ -59,6 +56,11 @@ export class Checkpointer {
     if (interval.ms !== null) this.#timer ??= clock.schedule(interval.ms, () => this.#startSaving())
   }
 
+  /** What was written of the partition and not kept is another one's to keep. */
+  forget(partition: string): void {
+    this.#dirty.delete(partition)
+  }
+
   /** Keeps what was written; resolves when the daemon has it. @throws EhubError. */
   async finish(): Promise<void> {
     this.#timer?.cancel()
@@ -81,18 +83,12 @@ export class Checkpointer {
   }
 
   async #save(): Promise<void> {
-    const { control, hub, group, owner } = this.#options
     const marks = [...this.#dirty.values()]
     this.#eventsSince = 0
     for (const mark of marks) {
-      await control.call('setCheckpoint', {
-        hub,
-        group,
-        partition: Number(mark.partition),
-        sequence: mark.sequence,
-        ...(mark.offset === null ? {} : { offset: mark.offset }),
-        owner,
-      })
+      // Forgotten meanwhile: the partition is not ours any more.
+      if (!this.#dirty.has(mark.partition)) continue
+      await this.#options.keep(mark)
       if (this.#dirty.get(mark.partition) === mark) this.#dirty.delete(mark.partition)
     }
   }

@@ -2,7 +2,7 @@
 // is lost. Every event from the first wanted to the last wanted is handed over once and in order.
 
 import type { Clock } from '../base/clock.ts'
-import type { EhubError } from '../base/error.ts'
+import { type EhubError, isEhubError } from '../base/error.ts'
 import type { ReceiverLink } from '../client/amqp-client.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import { isRetryable, type RetryPolicy } from '../client/retry.ts'
@@ -36,6 +36,11 @@ const prefetchMax = 4000
 const prefetchBytes = 512 * 1024
 // A link that held so long was a success, also where no event came: the next loss begins a new chain of attempts.
 const settledLinkMs = 10_000
+
+/** Whether another reader has the partition: one of the same owner level came later, or one of a higher level is there. */
+export function isTaken(error: unknown): error is EhubError {
+  return isEhubError(error) && (error.code === 'receiver-stolen' || error.code === 'owner-level-lower')
+}
 
 export class PartitionReader {
   readonly partition: string

@@ -21,7 +21,7 @@ import {
   specHas,
 } from '../wire/events/position.ts'
 import { formatCount, formatElapsed, formatSize } from '../wire/events/units.ts'
-import { Checkpointer, parseCheckpointInterval } from './checkpointer.ts'
+import { Checkpointer, type EventMark, parseCheckpointInterval } from './checkpointer.ts'
 import type { HubTarget } from './hub-target.ts'
 import type { Interrupts } from './interrupts.ts'
 import type { Output } from './output.ts'
@@ -29,24 +29,18 @@ import { Progress } from './progress.ts'
 import { type ReceiveEnd, ReceiveLoop, type ReceiveOrder } from './receive-loop.ts'
 import { makeRenderer, type OutputKind } from './receive-output.ts'
 import { type PartitionPlan, planPartition } from './receive-plan.ts'
+import { checkSharing, isShared, shareReading, type SharingFlags, storeOf } from './receive-sharing.ts'
 import { RetryNotice } from './retry-notice.ts'
 import { StdoutWriter } from './stdout-writer.ts'
 
-export interface ReceiveFlags {
+export interface ReceiveFlags extends SharingFlags {
   readonly group: string
-  readonly partition?: string | undefined
-  readonly from?: string | undefined
-  readonly to?: string | undefined
-  readonly between?: string | undefined
   readonly 'from-default': string
   readonly count?: number | undefined
-  readonly tail?: number | undefined
-  readonly 'exit-at-end': boolean
   readonly idle?: string | undefined
   readonly min?: number | undefined
   readonly epoch?: number | undefined
   readonly prefetch?: number | undefined
-  readonly checkpoint: boolean
   readonly 'checkpoint-every': string
   readonly output?: OutputKind | undefined
   readonly json: boolean
@@ -86,6 +80,7 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
   const { flags, clock, random, output, interrupts, target } = options
   const startedAt = clock.monotonicMs()
   checkFlags(flags)
+  checkSharing(flags)
   const wanted = wantedOf(flags, clock.now())
   const group = groupOf(flags.group)
   const kind = flags.json ? 'jsonl' : (flags.output ?? (output.isTerminal ? 'text' : 'raw'))
@@ -98,17 +93,29 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
   })
   const interval = parseCheckpointInterval(flags['checkpoint-every'])
   const control = needsCheckpoints(flags, wanted) ? checkpointKeeper(target) : null
-  const checkpoints = control === null ? new Map<number, number>() : await readCheckpoints(control, target.hub, group)
+  const store = control === null ? '' : await storeOf(control, target.hub, group, flags.store)
+  const checkpoints =
+    control === null ? new Map<number, number>() : await readCheckpoints(control, target.hub, group, store)
   const client = await options.connect(target)
   const stdout = new StdoutWriter(process.stdout)
   const notice = new RetryNotice(clock, output)
   let progress: Progress | null = null
   try {
-    const plans = await interrupts.during(planAll(client, wanted, checkpoints, flags.partition))
-    const loop = new ReceiveLoop({
+    const isPlanned = control === null || !isShared(flags)
+    const plans = isPlanned ? await interrupts.during(planAll(client, wanted, checkpoints, flags.partition)) : []
+    const owner = `ehub-${process.pid}-${random.bytes(4).toString('hex')}`
+    const shared = isPlanned
+      ? null
+      : shareReading({
+          ...{ flags, clock, random, control, client, group, store, owner, notice },
+          fallback: wanted.fallback,
+          loop: () => loop,
+        })
+    const loop: ReceiveLoop = new ReceiveLoop({
       clock,
       client,
       plans: plans.filter(({ isEmpty }) => !isEmpty),
+      sharing: shared?.sharing ?? null,
       order: flags.order,
       render,
       stdout,
@@ -117,10 +124,7 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
           ? null
           : new Checkpointer({
               clock,
-              control,
-              hub: target.hub,
-              group,
-              owner: 'ehub receive',
+              keep: (mark) => shared?.checkpoints.keep(mark) ?? keepCheckpoint(control, target.hub, group, store, mark),
               interval,
               onFailed: (error) => loop.fail(error),
             }),
@@ -131,7 +135,8 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
       signal: interrupts.signal,
       reader: {
         group,
-        ownerLevel: flags.epoch ?? null,
+        // As the processors of the SDKs, so that the one that claimed last gets the partition.
+        ownerLevel: flags.epoch ?? (shared === null ? null : 0),
         name: 'ehub',
         prefetch: flags.prefetch ?? null,
         countMax: flags.count ?? null,
@@ -225,9 +230,22 @@ export async function readCheckpoints(
   control: ControlClient,
   hub: string,
   group: string,
+  store?: string,
 ): Promise<ReadonlyMap<number, number>> {
-  const { checkpoints } = await control.call('listCheckpoints', { hub, group })
+  const where = store === undefined ? {} : { store }
+  const { checkpoints } = await control.call('listCheckpoints', { hub, group, ...where })
   return new Map(checkpoints.map(({ partition, sequence }) => [partition, sequence]))
+}
+
+async function keepCheckpoint(
+  control: ControlClient,
+  hub: string,
+  group: string,
+  store: string,
+  { partition, sequence, offset }: EventMark,
+): Promise<void> {
+  const place = { hub, group, store, partition: Number(partition), owner: 'ehub receive' }
+  await control.call('setCheckpoint', { ...place, sequence, ...(offset === null ? {} : { offset }) })
 }
 
 async function planAll(

@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { ByteWriter } from '../base/byte-writer.ts'
 import type { HubClient } from '../client/hub-client.ts'
 import type { Checkpointer, EventMark } from './checkpointer.ts'
-import { PartitionReader, type PartitionReaderOptions } from './partition-reader.ts'
+import { isTaken, PartitionReader, type PartitionReaderOptions } from './partition-reader.ts'
 import type { EventRenderer } from './receive-output.ts'
 import type { PartitionPlan } from './receive-plan.ts'
 import type { StdoutWriter } from './stdout-writer.ts'
@@ -20,7 +20,10 @@ export type ReceiveOrder = 'arrival' | 'partition' | 'time'
 export interface ReceiveLoopOptions {
   readonly clock: Clock
   readonly client: HubClient
+  /** Empty when partitions come and go, see `sharing`. */
   readonly plans: readonly PartitionPlan[]
+  /** Decides which partitions are read, with `add` and `drop`; null: those of `plans`. */
+  readonly sharing: Sharing | null
   readonly order: ReceiveOrder
   readonly render: EventRenderer
   readonly stdout: StdoutWriter
@@ -38,6 +41,16 @@ export interface ReceiveLoopOptions {
     'clock' | 'plan' | 'client' | 'onEvent' | 'onReadEnd' | 'onDone' | 'onFailed' | 'retry'
   >
   readonly makeRetry: () => PartitionReaderOptions['retry']
+}
+
+/** Partitions that are shared with other processors of the group. */
+export interface Sharing {
+  /** Begins to add partitions. @throws EhubError. */
+  start(): Promise<void>
+  /** The partition went to another reader. */
+  readingEnded(partition: number): void
+  /** Everything written is out and kept: gives the partitions back. Never throws. */
+  stop(): Promise<void>
 }
 
 export interface ReceiveAccount {
@@ -65,6 +78,8 @@ export class ReceiveLoop {
   #waiting: PartitionPlan[]
   #unwritten = new Map<PartitionReader, Unwritten>()
   #isPaused = false
+  /** Given up while what they had handed over may still be on its way to stdout. */
+  readonly #dropped = new WeakSet<PartitionReader>()
   #lastEventMs: number
   #finish: (end: ReceiveEnd) => void = () => undefined
   #fail: (error: unknown) => void = () => undefined
@@ -79,7 +94,7 @@ export class ReceiveLoop {
 
   /** Resolves when reading has ended and everything written is out, with its checkpoints kept. @throws EhubError. */
   async run(): Promise<ReceiveEnd> {
-    const { stdout, checkpointer } = this.#options
+    const { stdout, checkpointer, sharing } = this.#options
     try {
       const end = await new Promise<ReceiveEnd>((resolve, reject) => {
         this.#finish = resolve
@@ -91,6 +106,7 @@ export class ReceiveLoop {
       this.#flush()
       await stdout.drained()
       await checkpointer?.finish()
+      await sharing?.stop()
       return stdout.isClosed ? 'closed' : end
     } catch (error) {
       this.#end()
@@ -98,6 +114,7 @@ export class ReceiveLoop {
       await stdout.drained()
       // What was written stays written; the first error is the one to tell.
       await checkpointer?.finish().catch(() => undefined)
+      await sharing?.stop()
       throw error
     }
   }
@@ -107,7 +124,24 @@ export class ReceiveLoop {
     this.#fail(error)
   }
 
+  /** Reads one more partition. @throws EhubError when it cannot be opened. */
+  async add(plan: PartitionPlan): Promise<void> {
+    if (!this.#isEnded) await this.#open(plan)
+  }
+
+  /** Reads the partition no more; what was not kept of it is not ours to keep. */
+  drop(partition: string): void {
+    for (const reader of this.#readers.filter((known) => known.partition === partition)) {
+      this.#dropped.add(reader)
+      reader.close()
+    }
+    this.#readers = this.#readers.filter((known) => known.partition !== partition)
+    this.#options.checkpointer?.forget(partition)
+  }
+
   async #start(): Promise<void> {
+    const { sharing } = this.#options
+    if (sharing !== null) return sharing.start()
     if (this.#waiting.length === 0) return this.#finish('complete')
     const first = this.#options.order === 'partition' ? this.#waiting.splice(0, 1) : this.#waiting.splice(0)
     await Promise.all(first.map((plan) => this.#open(plan)))
@@ -124,14 +158,26 @@ export class ReceiveLoop {
       onEvent: (from) => this.#event(from),
       onReadEnd: () => this.#flush(),
       onDone: (from) => this.#done(from),
-      onFailed: (error) => this.#fail(error),
+      onFailed: (error) => this.#readerFailed(reader, error),
     })
     this.#readers.push(reader)
-    await reader.open()
+    try {
+      await reader.open()
+    } catch (error) {
+      this.#readers = this.#readers.filter((known) => known !== reader)
+      throw error
+    }
+  }
+
+  #readerFailed(reader: PartitionReader, error: unknown): void {
+    const { sharing } = this.#options
+    if (sharing === null || !isTaken(error)) return this.#fail(error)
+    this.drop(reader.partition)
+    sharing.readingEnded(Number(reader.partition))
   }
 
   #event(reader: PartitionReader): void {
-    if (this.#isEnded) return
+    if (this.#isEnded || this.#dropped.has(reader)) return
     const { countMax, render } = this.#options
     if (this.#merge !== null) {
       const bytes = new ByteWriter(256)
@@ -190,7 +236,7 @@ export class ReceiveLoop {
       for (const [reader, { count: events, mark }] of unwritten) {
         reader.release(events)
         count += events
-        if (mark !== null) marks.push(mark)
+        if (mark !== null && !this.#dropped.has(reader)) marks.push(mark)
       }
       if (marks.length > 0) checkpointer?.written(marks, count)
       if (this.#isPaused && stdout.pendingBytes < pauseBytes) this.#pause(false)

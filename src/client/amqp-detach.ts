@@ -34,8 +34,13 @@ export class DetachNotice {
       const reason = link.error ?? context.session?.error
       this.#tell(errorOf(reason, address))
     }
-    link.on(`${kind}_error`, onEnd)
-    link.on(`${kind}_close`, onEnd)
+    const onDetach = (context: EventContext) => {
+      // Before the session: rhea would answer the detach a tick later, behind the session's end, where nobody expects it.
+      if (!this.#isClosed && this.error === null) link.close()
+      onEnd(context)
+    }
+    link.on(`${kind}_error`, onDetach)
+    link.on(`${kind}_close`, onDetach)
     session.on('session_error', onEnd)
     session.on('session_close', onEnd)
     connection.onLost((error) => this.#tell(error))

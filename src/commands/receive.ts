@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { DataCommand, dataFlags } from '../cli/data-command.ts'
+import { balanceStrategies } from '../wire/load-balancer.ts'
 import { bodyModes, outputKinds } from '../cli/receive-output.ts'
 
 export default class Receive extends DataCommand {
@@ -10,7 +11,7 @@ export default class Receive extends DataCommand {
     '<%= config.bin %> receive orders                                 # follow',
     '<%= config.bin %> receive orders --from beginning -e --json | jq -r .body',
     '<%= config.bin %> receive orders --from @-15m -n 20',
-    '<%= config.bin %> receive orders -g billing --checkpoint',
+    '<%= config.bin %> receive orders -g billing --checkpoint         # in several terminals: shared',
     "<%= config.bin %> receive orders --tail 5 -f '%p %n %k %s\\n'",
     '<%= config.bin %> receive -c @prod.connstr telemetry --tail 5    # Azure',
   ]
@@ -47,11 +48,26 @@ export default class Receive extends DataCommand {
       max: 10_000,
       helpValue: 'N',
     }),
-    checkpoint: Flags.boolean({ summary: "Begin at the group's checkpoint, and keep it while reading." }),
+    checkpoint: Flags.boolean({
+      summary: "Begin at the group's checkpoint and keep it while reading; share the partitions with others that do.",
+    }),
     'checkpoint-every': Flags.string({
       summary: 'How often it is kept: events or a duration.',
       default: '5s',
       helpValue: 'N|DUR',
+    }),
+    store: Flags.string({
+      summary: 'Container of checkpoints and claims, or $daemon; by default where one was written last.',
+      helpValue: 'NAME',
+    }),
+    strategy: Flags.option({
+      summary: 'How partitions are shared with other processors: one claim a cycle, or all at once.',
+      options: balanceStrategies,
+    })(),
+    'balance-every': Flags.string({ summary: 'How often they are shared anew; 10s by default.', helpValue: 'DUR' }),
+    'ownership-expires': Flags.string({
+      summary: 'A processor that renewed nothing for so long is dead; 60s by default.',
+      helpValue: 'DUR',
     }),
     output: Flags.option({
       char: 'o',

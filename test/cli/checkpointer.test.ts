@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EhubError, isEhubError } from '../../src/base/error.ts'
 import { Checkpointer, type CheckpointInterval, parseCheckpointInterval } from '../../src/cli/checkpointer.ts'
-import type { ControlClient } from '../../src/client/control-client.ts'
 import { SimClock } from '../sim/sim-clock.ts'
 
 function world(interval: CheckpointInterval) {
@@ -10,18 +9,12 @@ function world(interval: CheckpointInterval) {
   const kept: string[] = []
   const failures: unknown[] = []
   let refusal: EhubError | null = null
-  const control = {
-    call: async (_operation: string, request: { readonly partition: number; readonly sequence: number }) => {
-      if (refusal !== null) throw refusal
-      kept.push(`${request.partition}:${request.sequence}`)
-    },
-  } as unknown as ControlClient
   const checkpointer = new Checkpointer({
     clock,
-    control,
-    hub: 'orders',
-    group: 'g',
-    owner: 'test',
+    keep: async ({ partition, sequence }) => {
+      if (refusal !== null) throw refusal
+      kept.push(`${partition}:${sequence}`)
+    },
     interval,
     onFailed: (error) => void failures.push(error),
   })
@@ -84,4 +77,12 @@ test('intervals are events or durations', () => {
       text,
     )
   }
+})
+
+test('what was forgotten is not kept', async () => {
+  const { kept, checkpointer } = world({ events: null, ms: 5000 })
+  checkpointer.written([mark('0', 1), mark('1', 1)], 2)
+  checkpointer.forget('0')
+  await checkpointer.finish()
+  assert.deepEqual(kept, ['1:1'])
 })

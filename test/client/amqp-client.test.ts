@@ -205,3 +205,28 @@ test('nobody listening is an error that says so', async () => {
   }
   await assert.rejects(dial(endpoint, { clock, timeoutMs: 5000 }), (error) => isEhubError(error, 'connect-failed'))
 })
+
+test('a link the peer takes away is detached before its session ends, and the connection goes on', async (t) => {
+  const partner = await startPartner(t)
+  const seen: string[] = []
+  const taken = new Promise<void>((resolve) => {
+    partner.container.on('sender_close', () => void seen.push('detach'))
+    partner.container.on('session_close', () => {
+      seen.push('end')
+      resolve()
+    })
+  })
+  partner.container.on('sender_open', ({ sender }: rhea.EventContext) => {
+    sender?.close({ condition: 'amqp:link:stolen', description: 'another receiver' })
+  })
+  const client = await openClient(t, partner)
+  const opening = client.openReceiver({
+    ...{ address: 'orders', selector: '', ownerLevel: 0, name: 'r' },
+    ...{ onMessage: () => undefined, onReadEnd: () => undefined },
+  })
+  const link = await opening.catch((error: unknown) => error)
+  if (!isEhubError(link)) await new Promise((resolve) => (link as ReceiverLink).onDetached(resolve))
+  await taken
+  assert.deepEqual(seen, ['detach', 'end'])
+  await client.openSender('orders')
+})
