@@ -116,7 +116,10 @@ test('alone, a processor has everything soon, though it claims one partition a c
   await processor.start()
   assert.equal(reading.size, 1)
   await passes(store, 1000)
-  assert.deepEqual([...reading].toSorted(), [0, 1, 2, 3])
+  assert.deepEqual(
+    [...reading].toSorted((one, other) => one - other),
+    [0, 1, 2, 3],
+  )
   await processor.stop()
 })
 
@@ -130,7 +133,10 @@ test('a second one takes its half, one partition a cycle, and the first one lets
   await passes(store, cycleMs)
   assert.equal(two.reading.size, 2)
   await passes(store, cycleMs)
-  assert.deepEqual([...one.reading, ...two.reading].toSorted(), [0, 1, 2, 3])
+  assert.deepEqual(
+    [...one.reading, ...two.reading].toSorted((one, other) => one - other),
+    [0, 1, 2, 3],
+  )
   assert.equal(one.reading.size, 2)
   const before = [...store.owners]
   await passes(store, 5 * cycleMs)
@@ -143,7 +149,10 @@ test('what a dead one had is taken over when it lapses, not before', async () =>
   store.claim(1, 'dead')
   const { processor, reading } = join(store, 'a', 4, 'greedy')
   await processor.start()
-  assert.deepEqual([...reading].toSorted(), [2, 3])
+  assert.deepEqual(
+    [...reading].toSorted((one, other) => one - other),
+    [2, 3],
+  )
   await passes(store, expiresMs - 1000)
   assert.equal(reading.size, 2)
   await passes(store, cycleMs + 1000)
