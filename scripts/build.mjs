@@ -31,6 +31,7 @@ const { build } = await import('esbuild')
 const { inject } = await import('postject')
 const { makeManifest, readPackageInfo } = await import('./manifest.mjs')
 const { inkPlugin } = await import('./build-ink.mjs')
+const { buildLibraries } = await import('./build-library.mjs')
 await import('./tsx-hook.mjs')
 const { commands } = await import('../src/commands/table.ts')
 
@@ -48,6 +49,7 @@ writeFileSync(
   'build/entry.cjs',
   readFileSync('scripts/build-entry.cjs', 'utf8').replace('${VERSION}', packageInfo.version),
 )
+await buildLibraries(root)
 warmCodeCache()
 await makeExecutable()
 console.log(`build/ehub ${packageInfo.version} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)

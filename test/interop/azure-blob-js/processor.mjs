@@ -1,4 +1,4 @@
-// An application as people write it: the SDK's consumer with its blob checkpoint store. What it does goes to standard output, one
+// An application as people write it: the SDK's consumer with its blob checkpoint store, or with ours. What it does goes to standard output, one
 // JSON object a line. It ends when it is killed, or, properly, when its standard input does.
 
 import { createInterface } from 'node:readline'
@@ -6,12 +6,17 @@ import { EventHubConsumerClient } from '@azure/event-hubs'
 import { BlobCheckpointStore } from '@azure/eventhubs-checkpointstore-blob'
 import { ContainerClient } from '@azure/storage-blob'
 
-const { HUB_STRING, BLOB_STRING, CONTAINER, HUB, GROUP, INTERVAL_MS, EXPIRY_MS, STRATEGY } = process.env
+const { HUB_STRING, BLOB_STRING, CONTAINER, HUB, GROUP, INTERVAL_MS, EXPIRY_MS, STRATEGY, STORE } = process.env
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
-const container = new ContainerClient(BLOB_STRING, CONTAINER)
-await container.createIfNotExists()
-const client = new EventHubConsumerClient(GROUP, HUB_STRING, HUB, new BlobCheckpointStore(container), {
+async function blobStore() {
+  const container = new ContainerClient(BLOB_STRING, CONTAINER)
+  await container.createIfNotExists()
+  return new BlobCheckpointStore(container)
+}
+
+const store = STORE === 'ehub' ? new (await import('ehub/checkpoint-store')).EhubCheckpointStore() : await blobStore()
+const client = new EventHubConsumerClient(GROUP, HUB_STRING, HUB, store, {
   loadBalancingOptions: {
     strategy: STRATEGY,
     updateIntervalInMs: Number(INTERVAL_MS),
