@@ -8,6 +8,7 @@ import type { Batch, Durability, LogStatistics } from '../storage/storage-engine
 import type { Blobs } from './blobs-api.ts'
 import type { HubSettings } from './settings.ts'
 import type { Captures } from './captures-api.ts'
+import type { RetentionStatus, TrimReport } from './retentions-api.ts'
 
 export type Right = 'send' | 'listen' | 'manage'
 
@@ -285,6 +286,24 @@ export interface VerifyStep {
   readonly endSequence: number
 }
 
+export interface Retentions {
+  /**
+   * Removes what has expired now.
+   * @param isClockRight A person says so: a clock that jumped ahead is believed.
+   * @throws EhubError `unauthorized`, `hub-not-found`, storage's errors.
+   */
+  expire(caller: Caller, hub: string, isClockRight: boolean): Promise<readonly TrimReport[]>
+  /**
+   * Removes what lies before the position, whatever its age.
+   * @param partition null: every one.
+   * @throws EhubError as `expire`, `partition-not-found`, `position-out-of-range`.
+   */
+  purge(caller: Caller, hub: string, partition: number | null, position: StartPosition): Promise<readonly TrimReport[]>
+  /** Makes exact what `describePartition` says of the beginning, of one partition or (null) all, of one hub or (null) all. */
+  look(caller: Caller, hub: string | null, partition: string | null): Promise<void>
+  status(caller: Caller): RetentionStatus
+}
+
 export interface Broker {
   // Ways in. `namespace`: '' or anything local means the default namespace.
   anonymousCaller(namespace: string): TokenCaller
@@ -300,9 +319,11 @@ export interface Broker {
 
   readonly blobs: Blobs
   readonly captures: Captures
+  readonly retention: Retentions
 
   // Reading entities needs any right on them; the others need `manage`.
   describeHub(caller: Caller, hub: string): HubDescription
+  /** Its beginning is exact after `retention.look`, otherwise as it was found last: up to a minute old. */
   describePartition(caller: Caller, hub: string, partition: string): PartitionDescription
   listHubs(caller: Caller): readonly HubDescription[]
   createHub(caller: Caller, command: CreateHub): Promise<HubDescription>

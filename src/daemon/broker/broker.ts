@@ -23,22 +23,22 @@ import { Entities } from './entities.ts'
 import { shuttingDown, unauthorized } from './error-texts.ts'
 import { InFlight } from './in-flight.ts'
 import { InProgress } from './in-progress.ts'
+import { Janitor } from './janitor.ts'
 import { OpenHubs } from './open-hubs.ts'
-import type { Partition } from './partition.ts'
-import { hubPath, managementPath, namespacePath, publishPath, receivePath } from './paths.ts'
-import { placePosition, searchPlacement } from './positions.ts'
+import { PartitionQueries } from './partition-queries.ts'
+import { hubPath, namespacePath, publishPath, receivePath } from './paths.ts'
 import { PartitionPublisher } from './publisher.ts'
 import { Receivers } from './receivers.ts'
+import { Retention } from './retention.ts'
+import { HubRetentions } from './retentions.ts'
 import type { NamespaceState } from './state.ts'
 import { StateJournal } from './state-journal.ts'
 import { type Tier, type TierLimits, tiers } from './tiers.ts'
 import { SasCaller } from './tokens.ts'
+import { TrustedTime } from './trusted-time.ts'
 import { Turns } from './turns.ts'
-import { verifyStep } from './verify.ts'
 
 const mib = 1024 * 1024
-/** Payload looked at in one step of a check: some tens of milliseconds. */
-const verifyStepBytes = 16 * mib
 
 export interface BrokerOptions {
   /** Name of the default namespace, made at the first start; `local`. */
@@ -78,6 +78,8 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
     log,
     snapshotEveryBytes === undefined ? {} : { snapshotEveryBytes },
   )
+  // Before anything is written by what the clock says now.
+  const lastStoredMs = journal.lastTimeMs
   const key = () => random.bytes(32).toString('base64')
   await journal.run(
     createNamespace(namespace, {
@@ -90,13 +92,14 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
   )
   await journal.run(createAccount({ name: 'ehub', key: random.bytes(64).toString('base64') }))
   const broker = new EventBroker({ engine, clock, random, log, options }, journal, namespace)
-  await broker.start()
+  await broker.start(lastStoredMs)
   return broker
 }
 
 class EventBroker implements api.Broker {
   readonly blobs: Blobs
   readonly captures: Captures
+  readonly retention: api.Retentions
   readonly #clock: Clock
   readonly #journal: StateJournal
   readonly #defaultNamespace: string
@@ -107,7 +110,10 @@ class EventBroker implements api.Broker {
   readonly #receivers: Receivers
   readonly #entities: Entities
   readonly #checkpoints: Checkpoints
+  readonly #queries: PartitionQueries
   readonly #inProgress = new InProgress()
+  readonly #time: TrustedTime
+  readonly #janitor: Janitor
   #drained: Promise<void> | null = null
   #closed: Promise<void> | null = null
 
@@ -119,10 +125,18 @@ class EventBroker implements api.Broker {
     this.#limits = tiers[options.tier ?? 'standard']
     this.#inFlight = new InFlight(inFlightBytesMax)
     this.#receivers = new Receivers(clock)
+    const time = new TrustedTime(clock, log)
+    this.#time = time
+    const retention = new Retention({
+      clock,
+      time,
+      heldFrom: (hub, partition) => this.captures.heldFrom(hub, partition),
+    })
     this.#hubs = new OpenHubs({
       engine,
       lines: log,
       segmentBytes: options.segmentBytes ?? 64 * mib,
+      cutoff: (hub) => retention.cutoffOf(hub),
       context: {
         clock,
         pool: new BufferPool(inFlightBytesMax),
@@ -142,21 +156,35 @@ class EventBroker implements api.Broker {
       lines: log,
       limits: this.#limits,
       durability: options.durability ?? 'sync',
+      changeRetention: (hub, retentionMs, change) => retention.changeTo(hub, retentionMs, change),
     })
-    this.#checkpoints = new Checkpoints(journal, this.#hubs)
-    this.blobs = new StoredBlobs(journal, this.#inProgress)
-    this.captures = new HubCaptures({
-      journal,
+    const places = {
       hubs: this.#hubs,
       inProgress: this.#inProgress,
+      find: (namespace: string, hub: string) => this.#entities.find(namespace, hub),
+    }
+    this.#checkpoints = new Checkpoints(journal, this.#hubs)
+    this.#queries = new PartitionQueries(places)
+    this.blobs = new StoredBlobs(journal, this.#inProgress)
+    this.captures = new HubCaptures({
+      ...places,
+      journal,
       tier: options.tier ?? 'standard',
       isSpaceShort: () => engine.status().refusing !== null,
-      find: (namespace, hub) => this.#entities.find(namespace, hub),
     })
+    this.#janitor = new Janitor({ clock, lines: log, hubs: () => this.#hubs.all(), works: [retention] })
+    this.retention = new HubRetentions({ ...places, retention, janitor: this.#janitor, time })
   }
 
-  async start(): Promise<void> {
+  /** @param lastStoredMs Unix milliseconds of the newest state record; 0: none. */
+  async start(lastStoredMs: number): Promise<void> {
     await this.#entities.start()
+    let newestMs = lastStoredMs
+    for (const { partitions } of this.#hubs.all()) {
+      for (const { log } of partitions) newestMs = Math.max(newestMs, log.lastEnqueuedTimeMs ?? 0)
+    }
+    this.#time.start(newestMs === 0 ? null : newestMs)
+    this.#janitor.start()
   }
 
   anonymousCaller(namespace: string): api.TokenCaller {
@@ -223,7 +251,7 @@ class EventBroker implements api.Broker {
   }
 
   describePartition(caller: api.Caller, hub: string, partition: string): api.PartitionDescription {
-    return this.#readable(caller, hub, partition).describe()
+    return this.#queries.describePartition(caller, hub, partition)
   }
 
   listHubs(caller: api.Caller): readonly api.HubDescription[] {
@@ -308,36 +336,24 @@ class EventBroker implements api.Broker {
   }
 
   resolvePosition(caller: api.Caller, hub: string, partition: number, position: api.StartPosition): Promise<number> {
-    return this.#inProgress.run(async () => {
-      const found = this.#readable(caller, hub, partition)
-      return searchPlacement(found.log, placePosition(position, found.ends()))
-    })
+    return this.#queries.resolvePosition(caller, hub, partition, position)
   }
 
   enqueuedTimeOf(caller: api.Caller, hub: string, partition: number, sequence: number): Promise<number | null> {
-    return this.#inProgress.run(async () => {
-      const { log } = this.#readable(caller, hub, partition)
-      const from = Math.max(sequence, log.start.sequence)
-      const batches = log.readCached(from, 1) ?? (await log.read(from, 1))
-      return batches.at(0)?.enqueuedTimeMs ?? null
-    })
+    return this.#queries.enqueuedTimeOf(caller, hub, partition, sequence)
   }
 
-  async verifyPartition(
+  verifyPartition(
     caller: api.Caller,
     hub: string,
     partition: number,
     from: api.VerifyStep['next'] | null,
   ): Promise<api.VerifyStep> {
-    checkRight(caller, 'manage', managementPath(hub))
-    const { log } = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
-    return verifyStep(log, from, verifyStepBytes)
+    return this.#queries.verifyPartition(caller, hub, partition, from)
   }
 
   damageOf(caller: api.Caller, hub: string, partition: number): LogStatistics['damaged'] {
-    checkRight(caller, 'manage', managementPath(hub))
-    const open = this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
-    return open.log.statistics().damaged
+    return this.#queries.damageOf(caller, hub, partition)
   }
 
   drain(): Promise<void> {
@@ -352,6 +368,7 @@ class EventBroker implements api.Broker {
 
   async #close(): Promise<void> {
     await this.drain()
+    await this.#janitor.stop()
     await this.#inProgress.close()
     await this.#journal.close()
     await this.#hubs.close()
@@ -363,12 +380,6 @@ class EventBroker implements api.Broker {
     const reason = shuttingDown()
     for (const hub of this.#hubs.all()) hub.detachPublishers(reason)
     this.#receivers.detachAll(reason)
-  }
-
-  /** The partition, for one who may read the hub's properties. */
-  #readable(caller: api.Caller, hub: string, partition: number | string): Partition {
-    checkRight(caller, 'any', managementPath(hub))
-    return this.#hubs.get(this.#entities.find(caller.namespace, hub)).partitionOfText(String(partition))
   }
 
   /** A name we do not know means the default namespace: clients name us by whatever host they reach us under. */

@@ -98,8 +98,8 @@ export interface UpdateHubInput {
   readonly limits: TierLimits
 }
 
-/** Changes what is named and nothing else. @returns The hub's number. */
-export function updateHub({ namespace, name, change, limits }: UpdateHubInput): Command<number> {
+/** Changes what is named and nothing else. @returns All settings as they are then. */
+export function updateHub({ namespace, name, change, limits }: UpdateHubInput): Command<HubSettings> {
   const { partitionCount } = change
   if (partitionCount !== undefined) checkPartitionCount(partitionCount)
   return (state) => {
@@ -113,7 +113,7 @@ export function updateHub({ namespace, name, change, limits }: UpdateHubInput): 
       )
     }
     const more = partitionCount === undefined ? {} : { partitionCount }
-    return { records: [{ kind: 'hub-updated', number: hub.number, ...more, ...settings }], reply: hub.number }
+    return { records: [{ kind: 'hub-updated', number: hub.number, ...more, ...settings }], reply: settings }
   }
 }
 

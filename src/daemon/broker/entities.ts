@@ -18,6 +18,7 @@ import {
 } from './commands.ts'
 import { hubDeleted } from './error-texts.ts'
 import { EhubError } from '../../base/error.ts'
+import type { OpenHub } from './open-hub.ts'
 import type { OpenHubs } from './open-hubs.ts'
 import { groupPath, hubPath, managementPath, namespacePath } from './paths.ts'
 import type { Receivers } from './receivers.ts'
@@ -33,6 +34,8 @@ export interface EntitiesInput {
   readonly lines: Log
   readonly limits: TierLimits
   readonly durability: Durability
+  /** As `Retention.changeTo`. */
+  readonly changeRetention: <T>(hub: OpenHub, retentionMs: number | null, change: () => Promise<T>) => Promise<T>
 }
 
 export class Entities {
@@ -97,13 +100,11 @@ export class Entities {
     const { journal, hubs, limits } = this.#input
     const command = updateHub({ namespace: caller.namespace, name, change, limits })
     const hub = this.find(caller.namespace, name)
-    const commit = () => journal.run(command)
+    // Refused before anything is made or removed for it, and again by the journal, when it comes to it.
+    const { retentionMs } = command(journal.state, 0).reply
+    const commit = () => this.#input.changeRetention(hubs.get(hub), retentionMs, () => journal.run(command))
     if (change.partitionCount === undefined) await commit()
-    else {
-      // Refused before anything is made for it, and again by the journal, when it comes to it.
-      command(journal.state, 0)
-      await hubs.grow(hub, change.partitionCount, commit)
-    }
+    else await hubs.grow(hub, change.partitionCount, commit)
     if (!hubs.isOpen(hub)) throw hubDeleted(caller.namespace, name)
     return this.#describe(hub)
   }

@@ -6,6 +6,7 @@ import { partitionNotFound } from './error-texts.ts'
 import type { Congestion } from './in-flight.ts'
 import type { Partition } from './partition.ts'
 import { PartitionChooser } from './partition-chooser.ts'
+import type { HubState } from './state.ts'
 
 /** Who has to be told when the hub goes. */
 interface Detachable {
@@ -13,20 +14,27 @@ interface Detachable {
 }
 
 export class OpenHub {
-  readonly number: number
-  readonly name: string
+  /** As it is in the durable state: its settings change. */
+  readonly state: Readonly<HubState>
   readonly congestion: Congestion
   readonly #partitions: Partition[]
   readonly #chooser: PartitionChooser
   readonly #publishers = new Set<Detachable>()
   readonly #isUsable = (index: number): boolean => this.partition(index).appender.isWritable
 
-  constructor(number: number, name: string, partitions: readonly Partition[], congestion: Congestion) {
-    this.number = number
-    this.name = name
+  constructor(state: HubState, partitions: readonly Partition[], congestion: Congestion) {
+    this.state = state
     this.#partitions = [...partitions]
     this.congestion = congestion
     this.#chooser = new PartitionChooser(partitions.length)
+  }
+
+  get number(): number {
+    return this.state.number
+  }
+
+  get name(): string {
+    return this.state.name
   }
 
   /** By index; more may come, none goes. */

@@ -18,6 +18,8 @@ export interface OpenHubsInput {
   readonly context: AppenderContext
   readonly lines: Log
   readonly segmentBytes: number
+  /** Unix milliseconds: what a hub has from before is older than its retention period. */
+  readonly cutoff: (hub: Readonly<HubState>) => number
 }
 
 export class OpenHubs {
@@ -104,18 +106,20 @@ export class OpenHubs {
   }
 
   async #openLogs(hub: HubState): Promise<OpenHub> {
-    const { number, name, partitionCount } = hub
+    const { number, partitionCount } = hub
     const congestion = new Congestion()
     const partitions = await openAll(partitionCount, (index) => this.#openOne(hub, index, congestion))
-    const open = new OpenHub(number, name, partitions, congestion)
+    const open = new OpenHub(hub, partitions, congestion)
     this.#hubs.set(number, open)
     return open
   }
 
-  #openOne({ folder, name, durability }: HubState, index: number, congestion: Congestion): Promise<Partition> {
+  #openOne(hub: HubState, index: number, congestion: Congestion): Promise<Partition> {
     const { engine, context, lines, segmentBytes } = this.#input
+    const { folder, name, durability } = hub
     const config = { durability, segmentBytes }
-    return openPartition({ engine, folder, index, hub: name, config, context, congestion, lines })
+    const cutoff = () => this.#input.cutoff(hub)
+    return openPartition({ engine, folder, index, hub: name, config, context, congestion, lines, cutoff })
   }
 }
 

@@ -9,22 +9,25 @@ import type { LastEvent } from './flights.ts'
 import type { Congestion } from './in-flight.ts'
 import { type AppenderContext, PartitionAppender } from './partition-appender.ts'
 import type { LogEnds } from './positions.ts'
+import { type Cutoff, Retained } from './retained.ts'
 
 export class Partition {
   readonly index: number
   readonly log: PartitionLog
   readonly appender: PartitionAppender
+  readonly retained: Retained
   readonly #hub: string
 
-  constructor(hub: string, log: PartitionLog, appender: PartitionAppender) {
+  constructor(hub: string, log: PartitionLog, appender: PartitionAppender, retained: Retained) {
     this.#hub = hub
     this.index = log.id.partition
     this.log = log
     this.appender = appender
+    this.retained = retained
   }
 
   ends(): LogEnds {
-    return { start: this.log.start, end: this.log.end, last: this.appender.lastStored() }
+    return { start: this.retained.start, end: this.log.end, last: this.appender.lastStored() }
   }
 
   describe(): PartitionDescription {
@@ -52,14 +55,16 @@ export interface OpenPartition {
   readonly context: AppenderContext
   readonly congestion: Congestion
   readonly lines: Log
+  readonly cutoff: Cutoff
 }
 
 export async function openPartition(input: OpenPartition): Promise<Partition> {
-  const { engine, folder, index, hub, config, context, congestion, lines } = input
+  const { engine, folder, index, hub, config, context, congestion, lines, cutoff } = input
   const log = await engine.openLog({ group: folder, partition: index }, config)
   const label = `partition ${index} of hub "${hub}"`
   const last = await lastEventOf(log, label, lines)
-  return new Partition(hub, log, new PartitionAppender({ log, last, label, context, congestion }))
+  const appender = new PartitionAppender({ log, last, label, context, congestion })
+  return new Partition(hub, log, appender, new Retained(log, cutoff))
 }
 
 async function lastEventOf(log: PartitionLog, label: string, lines: Log): Promise<LastEvent> {

@@ -64,27 +64,36 @@ export function placePosition(position: StartPosition, { start, end, last }: Log
   }
 }
 
+/** The log, and where it begins for readers. */
+export interface Searched {
+  readonly log: PartitionLog
+  readonly retained: { readonly start: Position }
+}
+
 /** Answers a placement that needs the log itself. Storage's errors pass through. */
-export async function searchPlacement(log: PartitionLog, placement: Placement): Promise<number> {
+export async function searchPlacement(partition: Searched, placement: Placement): Promise<number> {
+  const { log, retained } = partition
   if (placement.kind === 'at') return placement.sequence
-  if (placement.kind === 'by-time') return log.findByTime(placement.timeMs)
+  if (placement.kind === 'by-time') {
+    return Math.max(await log.findByTime(placement.timeMs), retained.start.sequence)
+  }
   try {
-    return await searchOffset(log, placement)
+    return await searchOffset(partition, placement)
   } catch (error) {
     // Trimmed while we looked: what is left begins at the start.
-    if (isEhubError(error, 'sequence-trimmed')) return log.start.sequence
+    if (isEhubError(error, 'sequence-trimmed')) return retained.start.sequence
     throw error
   }
 }
 
-async function searchOffset(log: PartitionLog, { offset, isInclusive }: ByOffset): Promise<number> {
+async function searchOffset({ log, retained }: Searched, { offset, isInclusive }: ByOffset): Promise<number> {
   const baseSequence = await log.findByOffset(offset)
   if (baseSequence >= log.end.sequence) return log.end.sequence
   const [batch] = await log.read(Math.max(baseSequence, log.start.sequence), 1)
   if (batch === undefined || batch.encoding !== 'amqp') return baseSequence
   // Behind the batch's last event this is the base of the next batch.
   const index = indexOfPosition(batch.payload, offset - batch.baseOffset, isInclusive)
-  return Math.max(log.start.sequence, batch.baseSequence + index)
+  return Math.max(retained.start.sequence, batch.baseSequence + index)
 }
 
 function at(sequence: number): Placement {

@@ -64,7 +64,7 @@ export class PartitionReceiver implements Receiver {
     this.name = options.name
     this.ownerLevel = options.ownerLevel
     this.#placement = placement.kind === 'at' ? null : placement
-    this.#nextSequence = placement.kind === 'at' ? placement.sequence : partition.log.start.sequence
+    this.#nextSequence = placement.kind === 'at' ? placement.sequence : partition.retained.start.sequence
     this.#rewindMin = this.#nextSequence
   }
 
@@ -81,7 +81,7 @@ export class PartitionReceiver implements Receiver {
     this.#catchUp()
     if (this.#nextSequence >= log.end.sequence) return nothing
     const cached = log.readCached(this.#nextSequence, maxBytes)
-    if (cached !== null) return this.#moveBehind(cached)
+    if (cached !== null && this.#isAlive(cached)) return this.#moveBehind(cached)
     return this.#reading(() => this.#read(maxBytes))
   }
 
@@ -177,7 +177,7 @@ export class PartitionReceiver implements Receiver {
 
   async #placeAndRead(maxBytes: number): Promise<readonly Batch[]> {
     if (this.#placement !== null) {
-      this.#nextSequence = await searchPlacement(this.#partition.log, this.#placement)
+      this.#nextSequence = await searchPlacement(this.#partition, this.#placement)
       this.#placement = null
     }
     const from = this.#nextSequence
@@ -188,15 +188,17 @@ export class PartitionReceiver implements Receiver {
   }
 
   async #read(maxBytes: number): Promise<readonly Batch[]> {
-    const { log } = this.#partition
+    const { log, retained } = this.#partition
     for (;;) {
+      if (!retained.isExact) await retained.look()
       if (this.#isClosed) return nothing
       if (this.#detached !== null) throw this.#detached
       this.#catchUp()
       if (this.#nextSequence >= log.end.sequence) return nothing
       try {
         const cached = log.readCached(this.#nextSequence, maxBytes)
-        return this.#moveBehind(cached ?? (await log.read(this.#nextSequence, maxBytes)))
+        const batches = cached ?? (await log.read(this.#nextSequence, maxBytes))
+        if (this.#isAlive(batches)) return this.#moveBehind(batches)
       } catch (error) {
         // Trimmed while we read: begin anew where the log now starts.
         if (!isEhubError(error, 'sequence-trimmed') || log.start.sequence <= this.#nextSequence) throw error
@@ -204,9 +206,15 @@ export class PartitionReceiver implements Receiver {
     }
   }
 
-  /** What was trimmed cannot be read any more: the earliest is next. */
+  /** None of them is older than the retention period: times never decrease, so the first says it for all. */
+  #isAlive(batches: readonly Batch[]): boolean {
+    const [first] = batches
+    return first === undefined || this.#partition.retained.isAlive(first)
+  }
+
+  /** What was trimmed or has expired cannot be read any more: the earliest is next. */
   #catchUp(): void {
-    const { start } = this.#partition.log
+    const { start } = this.#partition.retained
     if (this.#nextSequence < start.sequence) this.#nextSequence = start.sequence
   }
 

@@ -94,6 +94,11 @@ export class StateJournal {
     return this.#durable
   }
 
+  /** Unix milliseconds of the newest record, 0 when there is none. */
+  get lastTimeMs(): number {
+    return this.#lastTimeMs
+  }
+
   /**
    * Evaluates the command after all commands before it; resolves with its reply once its records are durable and applied.
    * A refusal comes as late as the answer would have, since it may rest on what is only being written.

@@ -209,7 +209,7 @@ export class LogAppender {
   /** The segment the append goes into: the newest, or a new one when it is full or there is none. */
   #segmentFor(bytes: number, batches: readonly Batch[]): { segment: Segment; isNew: boolean } {
     const active = this.#files.active
-    const hasRoom = active !== null && !active.isEnded && active.header !== null
+    const hasRoom = active !== null && !active.isEnded && !active.isSealed && active.header !== null
     if (hasRoom && (active.nextPosition + bytes <= this.#segmentBytes || active.isEmpty)) {
       return { segment: active, isNew: false }
     }

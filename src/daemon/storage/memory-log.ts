@@ -54,6 +54,14 @@ export class MemoryLog implements PartitionLog {
     return this.#lastTimeMs
   }
 
+  /** Every batch can go by itself. */
+  get oldestSegmentEnd(): number {
+    const first = this.#batches[0]
+    return first === undefined ? this.#end.sequence : first.baseSequence + first.count
+  }
+
+  seal(): void {}
+
   append(batches: readonly Batch[]): Promise<void> {
     if (this.#isClosed) return Promise.reject(this.#closed())
     const first = batches[0]

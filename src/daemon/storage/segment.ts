@@ -30,6 +30,8 @@ export class Segment {
   syncedPosition = headerBytes
   /** A sync of it failed: what lies beyond `syncedPosition` must never be read through the page cache. */
   isEnded = false
+  /** Nothing more goes into it. Not durable: after a restart the newest segment goes on. */
+  isSealed = false
   /** Its index is in a file. */
   isIndexed = false
 

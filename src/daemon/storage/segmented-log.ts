@@ -217,6 +217,15 @@ export class SegmentedLog implements HostedLog {
 
   // ------------------------------------------------------------ trim
 
+  get oldestSegmentEnd(): number {
+    return this.#files.segments[1]?.baseSequence ?? this.#appender.end.sequence
+  }
+
+  seal(): void {
+    const { active } = this.#files
+    if (active !== null && !active.isEmpty) active.isSealed = true
+  }
+
   trimBefore(sequence: number): Promise<void> {
     if (this.#closing !== null) return Promise.reject(storageClosed(`the log ${logKey(this.id)}`))
     const trimmed = this.#trimming.then(() => this.#trim(sequence))

@@ -99,6 +99,15 @@ export interface PartitionLog {
   /** Base sequence of the batch whose offsets include `offset`, or of the first batch after it; `end` beyond the last. */
   findByOffset(offset: number): Promise<number>
 
+  /**
+   * First sequence behind the oldest segment, `end` when there is one only: trimming to there or beyond gives space back, trimming
+   * to less does not.
+   */
+  readonly oldestSegmentEnd: number
+
+  /** The next append begins a new segment, so that what is stored now can be removed as a whole once it is all trimmed. */
+  seal(): void
+
   /** Moves `start` to `sequence` (clamped to start..end), durably, then deletes whole segments below it. */
   trimBefore(sequence: number): Promise<void>
 

@@ -16,6 +16,10 @@ class NullLog implements PartitionLog {
     this.id = id
   }
 
+  get oldestSegmentEnd(): number {
+    return this.end.sequence
+  }
+
   append(batches: readonly Batch[]): Promise<void> {
     const last = batches.at(-1)
     if (last !== undefined) {
@@ -29,6 +33,7 @@ class NullLog implements PartitionLog {
   findByTime = () => Promise.resolve(this.end.sequence)
   findByOffset = () => Promise.resolve(this.end.sequence)
   trimBefore = () => Promise.resolve()
+  seal = () => {}
   statistics = () => ({ segments: 0, storedBytes: 0, damaged: [], lastEnqueuedTimeMs: null })
   close = () => Promise.resolve()
 }

@@ -46,6 +46,7 @@ async function open(
     },
     congestion,
     lines: quietLog,
+    cutoff: () => -Infinity,
   })
   const { appender, log } = partition
   const publish = ({ payload, count }: Publication): Receipt => appender.append(payload, count)

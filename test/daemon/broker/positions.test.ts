@@ -115,7 +115,8 @@ test('offsets find events inside batches, times find batches', async (t) => {
     ])
   }
   const ends = { start: log.start, end: log.end, last: { sequence: 5, offset: 40, timeMs: 200 } }
-  const search = (position: StartPosition) => searchPlacement(log, placePosition(position, ends))
+  const searched = { log, retained: log }
+  const search = (position: StartPosition) => searchPlacement(searched, placePosition(position, ends))
   const cases: readonly (readonly [StartPosition, number])[] = [
     [offset(0, true), 0],
     [offset(0), 1],
@@ -140,6 +141,6 @@ test('offsets find events inside batches, times find batches', async (t) => {
 
   await log.trimBefore(4)
   const after = { ...ends, start: log.start }
-  assert.equal(await searchPlacement(log, placePosition(offset(24, true), after)), 4)
-  assert.equal(await searchPlacement(log, placePosition(offset(32), after)), 5)
+  assert.equal(await searchPlacement(searched, placePosition(offset(24, true), after)), 4)
+  assert.equal(await searchPlacement(searched, placePosition(offset(32), after)), 5)
 })
