@@ -39,6 +39,14 @@ export class TailCache {
     }
   }
 
+  /** Gives up the batches below: compaction left something else of them in the segments. */
+  forgetBelow(sequence: number): void {
+    for (let oldest = this.#batches[this.#first]; oldest != null && oldest.baseSequence < sequence; ) {
+      this.#drop(oldest)
+      oldest = this.#batches[this.#first]
+    }
+  }
+
   /** Gives up the batches in `slab`, which are the oldest. */
   forget(slab: Slab): void {
     while (this.#slabs[this.#first] === slab) {
