@@ -93,7 +93,9 @@ export async function lastCompacted(files: LogFiles): Promise<CompactedRange | n
 
 /** As `lastCompacted`, for a log whose files are not open. @throws DiskError */
 export async function lastCompactedOf(id: LogId, disk: Disk): Promise<CompactedRange | null> {
-  const names = (await listIfThere(disk, logFolder(id))).filter((name) => segmentOfName(name)?.compacted != null)
+  const names = (await listIfThere(disk, logFolder(id))).filter(
+    (name) => (segmentOfName(name)?.compacted ?? null) !== null,
+  )
   const last = currentSegments(names).current.at(-1)
   if (last === undefined || !(await isSound(id, last, disk))) return null
   const file = await disk.open(`${logFolder(id)}/${last.name}`, 'read')

@@ -41,9 +41,10 @@ export class TailCache {
 
   /** Gives up the batches below: compaction left something else of them in the segments. */
   forgetBelow(sequence: number): void {
-    for (let oldest = this.#batches[this.#first]; oldest != null && oldest.baseSequence < sequence; ) {
+    for (;;) {
+      const oldest = this.#batches[this.#first] ?? null
+      if (oldest === null || oldest.baseSequence >= sequence) return
       this.#drop(oldest)
-      oldest = this.#batches[this.#first]
     }
   }
 
