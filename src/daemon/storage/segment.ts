@@ -28,8 +28,8 @@ export class Segment {
   nextPosition = headerBytes
   writtenPosition = headerBytes
   syncedPosition = headerBytes
-  /** A sync of it failed: what lies beyond `syncedPosition` must never be read through the page cache. */
-  isEnded = false
+  /** Nothing is added to it. After a failed sync what lies beyond `syncedPosition` must never be read through the page cache. */
+  isEnded: boolean
   /** Nothing more goes into it. Not durable: after a restart the newest segment goes on. */
   isSealed = false
   /** Its index is in a file. */
@@ -50,6 +50,8 @@ export class Segment {
     this.id = id
     this.baseSequence = baseSequence
     this.compacted = compacted
+    // Complete from the beginning.
+    this.isEnded = compacted !== null
     this.path =
       compacted === null
         ? segmentPath(id, baseSequence)
