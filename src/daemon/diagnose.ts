@@ -73,6 +73,17 @@ function disk({ space }: Patient): FindingReply {
 }
 
 function storage({ engine }: Patient): FindingReply {
+  const [first] = engine.failed
+  if (engine.refusing === null && first !== undefined) {
+    const { group, partition } = first.id
+    const count = engine.failed.length === 1 ? '1 log takes' : `${engine.failed.length} logs take`
+    return {
+      check: 'storage',
+      level: 'error',
+      detail: `${count} no events after a failed write or sync, first ${group}/${partition}: ${first.reason}`,
+      fix: 'check the disk, then: ehub daemon restart',
+    }
+  }
   if (engine.refusing === null) return ok('storage', `${engine.openLogs} logs take events`)
   return {
     check: 'storage',

@@ -9,7 +9,7 @@ async function patient(t: TestContext): Promise<Patient & Pick<TestBroker, 'brok
     ...opened,
     caller: opened.owner,
     status: { warnings: [] } as unknown as Patient['status'],
-    engine: { kind: 'memory', openLogs: 4, refusing: null },
+    engine: { kind: 'memory', openLogs: 4, refusing: null, failed: [] },
     space: { freeBytes: 50e9, totalBytes: 100e9 },
     certificate: null,
     nowMs: opened.clock.now(),
@@ -38,6 +38,8 @@ test('each ill has its finding with a way out', async (t) => {
   ])
   assert.deepEqual(unwell({ ...well, space: { freeBytes: 1e9, totalBytes: 100e9 } }), ['disk: warning'])
   assert.deepEqual(unwell({ ...well, engine: { ...well.engine, refusing: 'the disk is full' } }), ['storage: error'])
+  const failed = [{ id: { group: 'ns1/h2', partition: 0 }, reason: 'EIO' }]
+  assert.deepEqual(unwell({ ...well, engine: { ...well.engine, failed } }), ['storage: error'])
   const damaged = { ...well, broker: { ...bound(well), damageOf: () => [{ from: 3, to: 9, detail: 'bad checksum' }] } }
   const found = diagnose(damaged).filter(({ check }) => check === 'damage')
   assert.equal(found.length, 4, 'one for each partition')

@@ -322,7 +322,8 @@ class EmbeddedEngine implements StorageEngine {
   status(): EngineStatus {
     let openLogs = this.#memory.status().openLogs
     for (const { log } of this.#known.values()) if (log !== null) openLogs += 1
-    return { kind: 'embedded', openLogs, refusing: this.#journal.offline?.message ?? this.#space.refusing }
+    const refusing = this.#journal.offline?.message ?? this.#space.refusing
+    return { kind: 'embedded', openLogs, refusing, failed: this.#known.failed() }
   }
 
   close(): Promise<void> {

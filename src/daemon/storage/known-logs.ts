@@ -12,7 +12,7 @@ import { logKey } from './paths.ts'
 import { journalEnvelopes, Rehome } from './rehome.ts'
 import { plainEnvelope } from './staged-append.ts'
 import { storageError } from './storage-errors.ts'
-import type { LogId, Position } from './storage-engine.ts'
+import type { FailedLog, LogId, Position } from './storage-engine.ts'
 
 export interface KnownLog {
   readonly logNumber: number
@@ -89,6 +89,12 @@ export class KnownLogs {
 
   forget(id: LogId): void {
     this.#byKey.delete(logKey(id))
+  }
+
+  failed(): readonly FailedLog[] {
+    return this.values().flatMap(({ state, log }) =>
+      log === null || log.failure === null ? [] : [{ id: state.id, reason: log.failure.message }],
+    )
   }
 
   /** For the head of a journal file. */

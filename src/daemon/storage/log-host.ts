@@ -12,6 +12,8 @@ import type { Batch, LogId, PartitionLog, Position } from './storage-engine.ts'
 export interface HostedLog extends PartitionLog, JournalClient, SlabUser {
   readonly logNumber: number
   readonly isSync: boolean
+  /** Why appends are refused until the log is opened anew; null when they are not. */
+  readonly failure: EhubError | null
   /** Bytes that are not yet in the segments. */
   readonly pendingBytes: number
   /** Bytes that are in the segments and not yet on the disk. */

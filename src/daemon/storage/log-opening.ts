@@ -2,7 +2,6 @@
 // one; otherwise only what was written since the last known synced place is read.
 
 import type { Log } from '../../base/log.ts'
-import { behindCompacted, finishCompaction, lastCompacted } from './compact-opening.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError, type DiskFile } from './disk.ts'
 import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
@@ -10,7 +9,7 @@ import type { LogState } from './journal-format.ts'
 import { LogFiles, type LogFilesParts } from './log-files.ts'
 import type { Damage } from './log-reader.ts'
 import type { LogPlace } from './log-writer.ts'
-import { groupFolder, indexPath, logFolder, logKey, numbered, tornFolder } from './paths.ts'
+import { groupFolder, indexPath, logFolder, logKey, numberOfName, numbered, tornFolder } from './paths.ts'
 import { Segment } from './segment.ts'
 import type { LogId, Position } from './storage-engine.ts'
 import { scanTail, type TailScan } from './tail-scan.ts'
@@ -42,13 +41,13 @@ const rewriteBytes = 1024 * 1024
  * @throws DiskError
  */
 export async function openLogFiles(id: LogId, known: LogState | null, parts: LogOpeningParts): Promise<FoundLog> {
-  const files = new LogFiles(id, await listSegments(id, parts), parts)
-  const { segments } = files
+  const bases = await listSegments(id, parts)
+  const segments = bases.map((base) => new Segment(id, base, null, true))
+  const files = new LogFiles(id, segments, parts)
   const first = segments[0]
   const firstHeader = first === undefined ? null : await files.loadHeader(first)
   const start = known?.start ?? { sequence: first?.baseSequence ?? 0, offset: firstHeader?.baseOffset ?? 0 }
-  const compacted = await lastCompacted(files)
-  const state = known === null || compacted === null ? known : behindCompacted(known, compacted)
+  const state = known
   await removeTrimmed(files, start)
   const { scan, isTrusted } = await findEnd(files, state, start, parts)
   const firstBase = files.segments[0]?.baseSequence ?? scan.place.end.sequence
@@ -69,13 +68,14 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
 const zero: Position = { sequence: 0, offset: 0 }
 const emptyPlace: LogPlace = { segment: null, position: 0, end: zero, timeMs: null }
 
-async function listSegments(id: LogId, parts: LogOpeningParts): Promise<Segment[]> {
+async function listSegments(id: LogId, parts: LogOpeningParts): Promise<number[]> {
   const folder = logFolder(id)
   try {
-    const names = (await parts.disk.list(folder)).map(({ name }) => name)
+    const entries = await parts.disk.list(folder)
+    const bases = entries.map(({ name }) => numberOfName(name, 'log')).filter((base) => base !== null)
     // A crash between making a folder and syncing it may have left it undurable.
     await parts.folders.make(folder)
-    return await finishCompaction(id, names, parts)
+    return bases.sort((a, b) => a - b)
   } catch (error) {
     if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
   }
@@ -257,8 +257,7 @@ async function copyAside(from: DiskFile, position: number, bytes: number, name: 
  */
 async function syncFound(files: LogFiles, state: LogState | null, place: LogPlace, disk: Disk): Promise<void> {
   for (const segment of files.segments) {
-    // A state that names no segment says of everything before its end that it is synced.
-    if (segment.baseSequence < (state?.segmentBase ?? state?.end.sequence ?? 0)) continue
+    if (segment.baseSequence < (state?.segmentBase ?? 0)) continue
     const held = await files.hold(segment)
     try {
       const from = segment.baseSequence === state?.segmentBase ? state.position : 0

@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.ts'
 import type { DiskPath } from './disk.ts'
 import { headerBytes, logIdentity, type SegmentHeader } from './format.ts'
-import { compactedPath, type SegmentName, segmentPath } from './paths.ts'
+import { segmentPath } from './paths.ts'
 import { SparseIndex } from './sparse-index.ts'
 import type { LogId } from './storage-engine.ts'
 
@@ -28,34 +28,18 @@ export class Segment {
   nextPosition = headerBytes
   writtenPosition = headerBytes
   syncedPosition = headerBytes
-  /** Nothing is added to it. After a failed sync what lies beyond `syncedPosition` must never be read through the page cache. */
-  isEnded: boolean
+  /** A sync of it failed: what lies beyond `syncedPosition` must never be read through the page cache. */
+  isEnded = false
   /** Nothing more goes into it. Not durable: after a restart the newest segment goes on. */
   isSealed = false
   /** Its index is in a file. */
   isIndexed = false
-  /** What its name says of a segment that compaction made. */
-  readonly compacted: SegmentName['compacted']
-  /** Compaction put another in its place: who was about to read it looks again. */
-  isReplaced = false
 
-  constructor(
-    id: LogId,
-    baseSequence: number,
-    header: SegmentHeader | null,
-    isOnDisk: boolean,
-    compacted: SegmentName['compacted'] = null,
-  ) {
+  constructor(id: LogId, baseSequence: number, header: SegmentHeader | null, isOnDisk: boolean) {
     assert(header === null || header.baseSequence === baseSequence, 'a header belongs to its segment')
     this.id = id
     this.baseSequence = baseSequence
-    this.compacted = compacted
-    // Complete from the beginning.
-    this.isEnded = compacted !== null
-    this.path =
-      compacted === null
-        ? segmentPath(id, baseSequence)
-        : compactedPath(id, baseSequence, compacted.endSequence, compacted.generation)
+    this.path = segmentPath(id, baseSequence)
     this.logIdentity = logIdentity(id)
     this.header = header
     this.isOnDisk = isOnDisk

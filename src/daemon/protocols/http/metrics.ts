@@ -58,6 +58,9 @@ function daemonMetrics(registry: Registry, { engine, connections, startedAtMs, v
   gauge(registry, 'ehub_storage_refusing', '1 while events are refused because of the disk.', []).set(
     status.refusing === null ? 0 : 1,
   )
+  gauge(registry, 'ehub_storage_failed_logs', 'Logs that take no events after a failed write or sync.', []).set(
+    status.failed.length,
+  )
   gauge(registry, 'ehub_storage_open_logs', 'Logs that take events.', []).set(status.openLogs)
 }
 
