@@ -116,7 +116,7 @@ async function oneCycle(daemon, random) {
     return 'random'
   }
   if (draw < 45) {
-    const isMade = await fileMade(join(daemon.options.folder, 'data'), rollMsMax)
+    const isMade = await fileMade(daemon.data, rollMsMax)
     await sleep(random.between(0, 3))
     await daemon.kill()
     await again(daemon)

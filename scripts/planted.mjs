@@ -17,7 +17,7 @@ for (const bug of plantedBugs.filter(({ name }) => name.includes(values.only))) 
   const said =
     found === null
       ? `NOT FOUND in ${bug.seedsMax}`
-      : `found in seed ${found.seeds} of at most ${bug.seedsMax}: ${found.what}`
+      : `found after ${found.seeds} ${bug.kind === 'kill9' ? 'kills' : 'seeds'} of at most ${bug.seedsMax}: ${found.what}`
   console.log(`${bug.name} (${bug.kind}, ${seconds} s): ${said}`)
 }
 process.exit(isMissed ? 1 : 0)

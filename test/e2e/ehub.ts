@@ -60,6 +60,12 @@ export class Person {
     return finished(child)
   }
 
+  /** Through `sh -c SCRIPT`, in which `"$0" "$@"` is the program and its words. */
+  runInShell(script: string, argv: readonly string[]): Promise<Finished> {
+    const options = { env: this.env, cwd: this.home, timeout: runMsMax, killSignal: 'SIGKILL' as const }
+    return finished(spawn('sh', ['-c', script, executable, ...argv], options))
+  }
+
   /** Starts with pipes; ended with the test at the latest. */
   start(argv: readonly string[], options: RunOptions = {}): ChildProcess {
     const child = spawn(executable, [...argv], {

@@ -6,7 +6,8 @@ export interface PlantedBug {
   /** What goes wrong for a user. */
   readonly harm: string
   /** Which harness finds it. */
-  readonly kind: 'storage' | 'broker' | 'damage' | 'index'
+  readonly kind: 'storage' | 'broker' | 'damage' | 'index' | 'kill9'
+  /** For `kill9` kills, not seeds. */
   readonly seedsMax: number
   readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
 }
@@ -15,6 +16,25 @@ const storage = (file: string) => `src/daemon/storage/${file}`
 const broker = (file: string) => `src/daemon/broker/${file}`
 
 export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'answer before write',
+    harm: 'an acknowledged event is lost when the process is killed',
+    kind: 'kill9',
+    seedsMax: 10,
+    edits: [
+      {
+        file: storage('commit-journal.ts'),
+        find: '    const { chunks, bytes } = this.#encode(items)\n    try {\n',
+        replace:
+          '    const { chunks, bytes } = this.#encode(items)\n    for (const item of items) {\n      if (item.client !== null) this.#clients.add(item.client)\n      item.committed()\n    }\n    await new Promise((resolve) => globalThis.setTimeout(resolve, 20))\n    try {\n',
+      },
+      {
+        file: storage('commit-journal.ts'),
+        find: '    this.#groupNumber += 1\n    for (const item of items) {\n      if (item.client !== null) this.#clients.add(item.client)\n      item.committed()\n    }\n',
+        replace: '    this.#groupNumber += 1\n',
+      },
+    ],
+  },
   {
     name: 'answer before sync',
     harm: 'an acknowledged event is lost in a power cut',

@@ -1,4 +1,4 @@
-// Starts, kills and starts again the daemon of the kill -9 runs: the small one from the sources or the built executable.
+// Starts, kills and starts again the daemon of the kill -9 and power-cut runs: the small one from the sources or the built executable.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const readyMsMax = 30_000
+const outputCharactersMax = 20_000
 
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
@@ -23,9 +24,10 @@ export async function freePort() {
 export const executable = join(root, 'build/ehub')
 
 export class DaemonProcess {
-  /** @param options `{ kind: 'small' | 'executable', folder, port, hub, partitions }` */
+  /** @param options `{ kind: 'small' | 'executable', folder, port, hub, partitions }`, `data` unless it lies in the folder */
   constructor(options) {
     this.options = options
+    this.data = options.data ?? join(options.folder, 'data')
     this.child = null
     this.key = null
     this.starts = 0
@@ -42,13 +44,17 @@ export class DaemonProcess {
       XDG_STATE_HOME: join(folder, 'state'),
       XDG_CONFIG_HOME: join(folder, 'config'),
       NO_COLOR: '1',
+      // A planted bug (test/sim/plant-preload.mjs) is the daemon's.
+      ...(process.env.EHUB_PLANT === undefined
+        ? {}
+        : { EHUB_PLANT: process.env.EHUB_PLANT, NODE_OPTIONS: process.env.NODE_OPTIONS }),
     }
   }
 
   /** @param tracer Words of a command that runs the daemon under it. */
   spawn(tracer = []) {
-    const { kind, folder, port, hub, partitions } = this.options
-    const data = join(folder, 'data')
+    const { kind, port, hub, partitions } = this.options
+    const { data } = this
     const command =
       kind === 'small'
         ? [process.execPath, join(root, 'test/sim/kill9/daemon.ts'), data, String(port), hub, String(partitions)]
@@ -63,7 +69,7 @@ export class DaemonProcess {
     this.ended = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
-        this.output = (this.output + text).slice(-4000)
+        this.output = (this.output + text).slice(-outputCharactersMax)
         const match = /"key":"([^"]+)"/.exec(text)
         if (match !== null) this.key = match[1]
       })
@@ -89,7 +95,7 @@ export class DaemonProcess {
   }
 
   async #askForKey() {
-    const env = { ...this.env, EHUB_DATA_DIR: join(this.options.folder, 'data') }
+    const env = { ...this.env, EHUB_DATA_DIR: this.data }
     const { stdout } = await promisify(execFile)(executable, ['connection-string'], { env })
     this.key = /SharedAccessKey=([^;\s]+)/.exec(stdout)?.[1] ?? null
     if (this.key === null) throw new Error(`no key in: ${stdout}`)
