@@ -47,3 +47,10 @@ test('the largest file the system allows refuses nothing for ever and loses noth
   t.diagnostic(`${written} batches of 16 kB, refused: ${refused}`)
   assert.ok(written > 20, `${written} batches were taken`)
 })
+
+test('three hundred logs work with sixty-four open files', async (t) => {
+  const { written, refused } = await run('ulimit -n 64;', join(temporaryFolder(t), 'data'), '300', '10')
+  t.diagnostic(`${written} batches of 16 kB`)
+  assert.ok(written > 600, `${written} batches were taken`)
+  assert.equal(refused, null)
+})

@@ -4,6 +4,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
+import { Permits } from '../../base/permits.ts'
 import type { Disk } from './disk.ts'
 import type { NumberedState } from './journal-files.ts'
 import type { LogState } from './journal-format.ts'
@@ -27,6 +28,8 @@ export interface KnownLog {
   isSync: boolean
   /** It goes on in a new segment of which the journal has no row yet. */
   isMoved: boolean
+  /** Its newest segment may hold what was refused behind the end: nothing may be added to it. */
+  mustMove: boolean
   repairing: Promise<void>
 }
 
@@ -39,9 +42,13 @@ export interface KnownLogsParts {
   readonly oldestNeeded: () => number
 }
 
+// Each reads the journal and writes a file; when a disk fails, all logs may need it at once.
+const repairsAtOnce = 2
+
 export class KnownLogs {
   readonly #parts: KnownLogsParts
   readonly #byKey = new Map<string, KnownLog>()
+  readonly #repairs = new Permits(repairsAtOnce)
   #nextNumber = 1
 
   constructor(parts: KnownLogsParts) {
@@ -113,6 +120,8 @@ export class KnownLogs {
     const { state } = log.journalState()
     if (state.end.sequence > known.state.end.sequence) known.state = state
     known.end = log.end
+    // Under `sync` a segment never gets what the journal did not commit.
+    known.mustMove ||= !log.isSync
     return this.#tryRepair(known, log)
   }
 
@@ -127,7 +136,8 @@ export class KnownLogs {
 
   /** Nothing to do unless more was acknowledged than is synced. One at a time a log. @throws DiskError, EhubError */
   repair(known: KnownLog, log: HostedLog | null = null): Promise<void> {
-    known.repairing = known.repairing.catch(() => undefined).then(() => this.#repairOnce(known, log))
+    const next = () => this.#repairs.run(() => this.#repairOnce(known, log))
+    known.repairing = known.repairing.catch(() => undefined).then(next)
     return known.repairing
   }
 
@@ -136,7 +146,7 @@ export class KnownLogs {
    * the log is opened anew, a row of its own does.
    */
   async #repairOnce(known: KnownLog, log: HostedLog | null): Promise<void> {
-    if (known.end.sequence <= known.state.end.sequence) return
+    if (known.end.sequence <= known.state.end.sequence && !known.mustMove) return
     const { id } = known.state
     const { disk, clock, nextGeneration, oldestNeeded, log: operatorLog } = this.#parts
     const generation = nextGeneration()
@@ -168,10 +178,11 @@ export class KnownLogs {
       // What could not be rescued is gone; there is nothing to try again.
       known.end = known.state.end
       known.isMoved = true
+      known.mustMove = false
     } finally {
       await rehome.close()
     }
   }
 }
 
-const unopened = { log: null, isFound: false, isMoved: false, repairing: Promise.resolve() }
+const unopened = { log: null, isFound: false, isMoved: false, mustMove: false, repairing: Promise.resolve() }

@@ -22,8 +22,8 @@ export class LogFiles {
   readonly #parts: LogFilesParts
   /** In order of base sequence; the last one is written to. */
   readonly segments: Segment[]
-  /** Called before a file with unsynced bytes is closed to make room; handles its own failure. */
-  onEvict: () => Promise<void> = () => Promise.resolve()
+  /** A segment was synced because its file had to be closed, and that failed. */
+  onEvictFailed: (segment: Segment, error: unknown) => void = () => undefined
 
   constructor(id: LogId, segments: Segment[], parts: LogFilesParts) {
     this.id = id
@@ -67,7 +67,7 @@ export class LogFiles {
     try {
       await held.file.write(chunks, segment.writtenPosition)
       segment.writtenPosition += bytes
-      this.#parts.files.setBeforeClose(segment.path, this.onEvict)
+      this.#noteDirty(segment)
     } finally {
       held.release()
     }
@@ -79,8 +79,38 @@ export class LogFiles {
     if (file === null) return false
     file.writeSync([chunk], segment.writtenPosition)
     segment.writtenPosition += chunk.length
-    this.#parts.files.setBeforeClose(segment.path, this.onEvict)
+    this.#noteDirty(segment)
     return true
+  }
+
+  #noteDirty(segment: Segment): void {
+    this.#parts.files.setBeforeClose(segment.path, async (file) => {
+      try {
+        await this.#syncBytes(segment, file)
+      } catch (error) {
+        this.onEvictFailed(segment, error)
+      }
+    })
+  }
+
+  /**
+   * One sync of a file at a time: after one that failed the next one seems to succeed, so it must not be under way already
+   * and is never begun. @throws DiskError
+   */
+  #syncBytes(segment: Segment, file: DiskFile): Promise<void> {
+    const synced = segment.syncing.then(async () => {
+      if (segment.syncError !== null) throw segment.syncError
+      const upTo = segment.writtenPosition
+      try {
+        await file.sync()
+      } catch (error) {
+        segment.syncError = error instanceof Error ? error : new Error(String(error))
+        throw error
+      }
+      segment.syncedPosition = Math.max(segment.syncedPosition, upTo)
+    })
+    segment.syncing = synced.catch(() => undefined)
+    return synced
   }
 
   /** After a failed write: nothing of it may be found by a later recovery. @throws DiskError */
@@ -98,12 +128,11 @@ export class LogFiles {
   async sync(failed: (segment: Segment) => void): Promise<void> {
     // Segments that come while this runs are behind those it visits.
     for (const segment of [...this.segments]) {
-      if (!segment.isDirty || segment.isEnded) continue
-      const upTo = segment.writtenPosition
+      if (!segment.isDirty || (segment.isEnded && segment.syncError === null)) continue
       try {
         const held = await this.hold(segment)
         try {
-          await held.file.sync()
+          await this.#syncBytes(segment, held.file)
         } finally {
           held.release()
         }
@@ -113,7 +142,6 @@ export class LogFiles {
         throw error
       }
       segment.needsDirectorySync = false
-      segment.syncedPosition = Math.max(segment.syncedPosition, upTo)
       if (!segment.isDirty) this.#parts.files.setBeforeClose(segment.path, null)
     }
   }
@@ -138,15 +166,12 @@ export class LogFiles {
   async loadIndex(segment: Segment, endPosition: number): Promise<SparseIndex | null> {
     if (segment.header === null) return null
     try {
-      const file = await this.#parts.disk.open(indexPath(this.id, segment.baseSequence), 'read')
-      try {
+      const found = await this.#parts.files.use(indexPath(this.id, segment.baseSequence), 'read', async (file) => {
         const bytes = Buffer.alloc(await file.size())
-        const found = decodeIndex(bytes.subarray(0, await file.read(bytes, 0)))
-        if (found?.endPosition !== endPosition) return null
-        return SparseIndex.from(found, segment.header.generation, segment.baseSequence)
-      } finally {
-        await file.close()
-      }
+        return decodeIndex(bytes.subarray(0, await file.read(bytes, 0)))
+      })
+      if (found?.endPosition !== endPosition) return null
+      return SparseIndex.from(found, segment.header.generation, segment.baseSequence)
     } catch (error) {
       if (error instanceof DiskError) return null
       throw error
@@ -167,12 +192,7 @@ export class LogFiles {
     })
     const path = indexPath(this.id, segment.baseSequence)
     await this.#removeIfThere(path)
-    const file = await this.#parts.disk.open(path, 'create')
-    try {
-      await file.write([bytes], 0)
-    } finally {
-      await file.close()
-    }
+    await this.#parts.files.use(path, 'create', (file) => file.write([bytes], 0))
   }
 
   /**
@@ -194,17 +214,16 @@ export class LogFiles {
   }
 
   async #make(segment: Segment): Promise<HeldFile> {
-    assert(segment.header !== null, 'a segment that is made has a header')
-    const mayRecycle = segment.header.previous !== null
-    const { file, isRecycled } = await this.#parts.pool.take(
-      segment.path,
-      encodeSegmentHeader(segment.header),
-      mayRecycle,
-    )
-    segment.isOnDisk = true
-    segment.needsDirectorySync = true
-    segment.isRecycled = isRecycled
-    return this.#parts.files.adopt(file)
+    const { header, path } = segment
+    assert(header !== null, 'a segment that is made has a header')
+    return this.#parts.files.make(async () => {
+      const { pool } = this.#parts
+      const { file, isRecycled } = await pool.take(path, encodeSegmentHeader(header), header.previous !== null)
+      segment.isOnDisk = true
+      segment.needsDirectorySync = true
+      segment.isRecycled = isRecycled
+      return file
+    })
   }
 
   async #syncNames(segment: Segment): Promise<void> {

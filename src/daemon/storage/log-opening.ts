@@ -3,7 +3,7 @@
 
 import type { Log } from '../../base/log.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
-import { type Disk, DiskError, type DiskFile } from './disk.ts'
+import { type Disk, DiskError } from './disk.ts'
 import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
 import type { LogState } from './journal-format.ts'
 import { LogFiles, type LogFilesParts } from './log-files.ts'
@@ -208,24 +208,10 @@ async function cutTorn(files: LogFiles, place: LogPlace, parts: LogOpeningParts)
   const removed = segments.splice(keep)
   const cut = place.segment === null ? [] : [{ segment: place.segment, from: place.position }]
   for (const { segment, from } of [...cut, ...removed.map((segment) => ({ segment, from: 0 }))]) {
-    const held = await files.hold(segment)
-    let bytes = 0
-    try {
-      bytes = (await held.file.size()) - from
-      await copyAside(
-        held.file,
-        from,
-        bytes,
-        `${files.id.group.replace('/', '.')}.${files.id.partition}.${numbered(segment.baseSequence)}.${from}`,
-        parts.disk,
-      )
-      if (from > 0) {
-        await held.file.truncate(from)
-        await held.file.sync()
-      }
-    } finally {
-      held.release()
-    }
+    const { bytes, copy } = await readTail(files, segment, from)
+    const name = `${files.id.group.replace('/', '.')}.${files.id.partition}.${numbered(segment.baseSequence)}.${from}`
+    await keepAside(copy, name, parts)
+    if (from > 0) await truncateTo(files, segment, from)
     parts.log.warn('a torn tail was cut off', { log: logKey(files.id), segment: segment.path, from, bytes })
   }
   for (const segment of removed) {
@@ -236,19 +222,35 @@ async function cutTorn(files: LogFiles, place: LogPlace, parts: LogOpeningParts)
   if (removed.length > 0) await parts.disk.syncDirectory(logFolder(files.id))
 }
 
-async function copyAside(from: DiskFile, position: number, bytes: number, name: string, disk: Disk): Promise<void> {
-  if (bytes <= 0) return
+/** What follows `from` in the segment, as much of it as is worth keeping, and how many bytes it is in all. */
+async function readTail(files: LogFiles, segment: Segment, from: number): Promise<{ bytes: number; copy: Buffer }> {
+  const held = await files.hold(segment)
+  try {
+    const bytes = (await held.file.size()) - from
+    const copy = Buffer.alloc(Math.max(0, Math.min(bytes, tornBytesMax)))
+    return { bytes, copy: copy.subarray(0, await held.file.read(copy, from)) }
+  } finally {
+    held.release()
+  }
+}
+
+async function truncateTo(files: LogFiles, segment: Segment, bytes: number): Promise<void> {
+  const held = await files.hold(segment)
+  try {
+    await held.file.truncate(bytes)
+    await held.file.sync()
+  } finally {
+    held.release()
+  }
+}
+
+async function keepAside(copy: Buffer, name: string, { disk, files }: LogOpeningParts): Promise<void> {
+  if (copy.length === 0) return
   await disk.makeDirectory(tornFolder)
   if ((await disk.list(tornFolder)).length >= tornFilesMax) return
-  const copy = Buffer.alloc(Math.min(bytes, tornBytesMax))
-  const count = await from.read(copy, position)
-  await disk.remove(`${tornFolder}/${name}`).catch(ignoreMissing)
-  const to = await disk.open(`${tornFolder}/${name}`, 'create')
-  try {
-    await to.write([copy.subarray(0, count)], 0)
-  } finally {
-    await to.close()
-  }
+  const path = `${tornFolder}/${name}`
+  await disk.remove(path).catch(ignoreMissing)
+  await files.use(path, 'create', (file) => file.write([copy], 0))
 }
 
 /**

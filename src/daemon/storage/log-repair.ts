@@ -41,6 +41,9 @@ export interface LogRepairParts {
   readonly clock: Clock
 }
 
+// Segments of one log may be many where they are small.
+const openSegmentsMax = 4
+
 export class LogRepair {
   readonly id: LogId
   readonly #parts: LogRepairParts
@@ -96,13 +99,21 @@ export class LogRepair {
     await this.#makeFolder()
     try {
       await this.#writeRuns(entries)
-      for (const { file } of this.#segments.values()) await file.sync()
-      // Also for files that were there: the process before may have made them without getting this far.
-      if (this.#segments.size > 0) await this.#disk.syncDirectory(logFolder(this.id))
+      await this.#syncOpen()
     } finally {
-      for (const { file } of this.#segments.values()) await file.close()
-      this.#segments.clear()
+      await this.#closeOpen()
     }
+  }
+
+  async #syncOpen(): Promise<void> {
+    for (const { file } of this.#segments.values()) await file.sync()
+    // Also for files that were there: the process before may have made them without getting this far.
+    if (this.#segments.size > 0) await this.#disk.syncDirectory(logFolder(this.id))
+  }
+
+  async #closeOpen(): Promise<void> {
+    for (const { file } of this.#segments.values()) await file.close()
+    this.#segments.clear()
   }
 
   async #writeRuns(entries: readonly Entry[]): Promise<void> {
@@ -211,7 +222,15 @@ export class LogRepair {
   async #segmentFor(entry: Entry): Promise<OpenSegment> {
     const open = this.#segments.get(entry.segmentBase)
     if (open !== undefined && open.generation === entry.header.generation) return open
-    if (open !== undefined) await open.file.close()
+    if (open !== undefined) {
+      await open.file.sync()
+      await open.file.close()
+      this.#segments.delete(entry.segmentBase)
+    }
+    if (this.#segments.size >= openSegmentsMax) {
+      await this.#syncOpen()
+      await this.#closeOpen()
+    }
     const segment = (await this.#openExisting(entry)) ?? (await this.#makeSegment(entry))
     this.#segments.set(entry.segmentBase, segment)
     return segment

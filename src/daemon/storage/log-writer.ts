@@ -3,8 +3,10 @@
 //
 //   enqueue → pending ──one run at a time, neighbours in one write──→ page cache ──one sync at a time──→ disk
 
+import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
 import type { LogFiles } from './log-files.ts'
+import { logKey } from './paths.ts'
 import type { Segment } from './segment.ts'
 import type { Slabs } from './slabs.ts'
 import type { StagedAppend } from './staged-append.ts'
@@ -45,6 +47,7 @@ export class LogWriter {
   #isRunning = false
   #running: Promise<void> = Promise.resolve()
   #isStopped = false
+  #isFinal = false
   #written: LogPlace
   #synced: LogPlace
   #syncing: Promise<EhubError | null> = Promise.resolve(null)
@@ -124,6 +127,20 @@ export class LogWriter {
       () => null,
     )
     return done
+  }
+
+  /**
+   * For a writer that is stopped: makes durable what was written, when that can be, and calls `run` with nothing under way.
+   * From then on `written` and `synced` stay as they are, so that what `run` builds on them holds.
+   */
+  whenFinal<T>(run: () => Promise<T>): Promise<T> {
+    assert(this.#isStopped, 'a writer is final when it is stopped')
+    return this.betweenSyncs(async () => {
+      while (this.#isRunning) await this.#running
+      if (!this.#isFinal) await this.#syncFiles()
+      this.#isFinal = true
+      return run()
+    })
   }
 
   /** Takes back what is pending, for refusing it or for giving it up. Its slabs are not settled. */
@@ -249,17 +266,19 @@ export class LogWriter {
     if (!this.#isRunning) await writing
     if (this.#written.end.sequence < target) {
       if (isNoSpace(this.#writeFailure)) return storageError('write a segment', this.#writeFailure)
-      return new EhubError(
-        'storage-failed',
-        `the log ${this.#parts.files.id.group}/${this.#parts.files.id.partition} could not be written`,
-      )
+      return this.#notWritten()
     }
     return this.#syncFiles()
+  }
+
+  #notWritten(): EhubError {
+    return new EhubError('storage-failed', `the log ${logKey(this.#parts.files.id)} could not be written`)
   }
 
   async #syncFiles(): Promise<EhubError | null> {
     // After one failed, another would seem to succeed.
     if (this.#syncFailure !== null) return this.#syncFailure
+    if (this.#isFinal) return this.#notWritten()
     const upTo = this.#written
     let failed: Segment | null = null
     try {
@@ -269,21 +288,26 @@ export class LogWriter {
       if (upTo.end.sequence >= this.#synced.end.sequence) this.#synced = upTo
       return null
     } catch (error) {
-      const failure = storageError('sync a segment', error)
-      if (failed !== null) {
-        this.#syncFailure = failure
-        this.#syncedBefore(failed)
-        this.#parts.onSyncFailed(failed, failure)
-      }
-      return failure
+      return failed === null ? storageError('sync a segment', error) : this.syncFailed(failed, error)
     }
   }
 
-  /** Segments are synced in order: those before the one that failed are. */
+  /** Nothing is synced any more; resolves what was told the first time. */
+  syncFailed(segment: Segment, error: unknown): EhubError {
+    if (this.#syncFailure !== null) return this.#syncFailure
+    this.#syncFailure = storageError('sync a segment', error)
+    if (!this.#isFinal) this.#syncedBefore(segment)
+    this.#parts.onSyncFailed(segment, this.#syncFailure)
+    return this.#syncFailure
+  }
+
+  /** What lies before the segment that failed is synced, unless a file before it is still to be. */
   #syncedBefore(failed: Segment): void {
     const { segments } = this.#parts.files
-    const before = segments[segments.indexOf(failed) - 1]
+    const at = segments.indexOf(failed)
+    const before = segments[at - 1]
     if (before === undefined || failed.header === null || failed.baseSequence <= this.#synced.end.sequence) return
+    if (segments.slice(0, at).some(({ isDirty }) => isDirty)) return
     const { baseSequence: sequence, baseOffset: offset, previousTimeMs: timeMs } = failed.header
     this.#synced = { segment: before, position: before.nextPosition, end: { sequence, offset }, timeMs }
   }

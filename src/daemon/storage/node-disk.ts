@@ -26,6 +26,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
+import { Permits } from '../../base/permits.ts'
 import {
   type Disk,
   type DiskEntry,
@@ -52,6 +53,7 @@ const fs = {
   unlink: promisify(unlink),
 }
 
+const folderSyncsAtOnce = 4
 // IOV_MAX of Linux; longer lists are written in several calls.
 const chunksPerCallMax = 1024
 // Zeros are written in pieces of this size when space is reserved.
@@ -258,6 +260,8 @@ export class NodeDisk implements Disk {
   readonly #root: string
   /** Folders already seen to be folders and no links; at most one entry a folder of the data folder. */
   readonly #verified = new Set<DiskPath>()
+  /** Each has a descriptor of its own, and thousands of logs may ask at once. */
+  readonly #folderSyncs = new Permits(folderSyncsAtOnce)
 
   /** @param root Absolute path of the data folder; it is made by the first `makeDirectory` when it does not exist. */
   constructor(root: string) {
@@ -319,15 +323,17 @@ export class NodeDisk implements Disk {
   }
 
   async syncDirectory(folder: DiskPath): Promise<void> {
-    await this.#attempt('sync folder', folder, async () => {
-      this.#verify(folder)
-      const descriptor = await fs.open(join(this.#root, folder), constants.O_RDONLY | constants.O_DIRECTORY)
-      try {
-        await fs.fsync(descriptor)
-      } finally {
-        await fs.close(descriptor)
-      }
-    })
+    await this.#folderSyncs.run(() =>
+      this.#attempt('sync folder', folder, async () => {
+        this.#verify(folder)
+        const descriptor = await fs.open(join(this.#root, folder), constants.O_RDONLY | constants.O_DIRECTORY)
+        try {
+          await fs.fsync(descriptor)
+        } finally {
+          await fs.close(descriptor)
+        }
+      }),
+    )
   }
 
   async space(): Promise<DiskSpace> {

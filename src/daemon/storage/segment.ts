@@ -28,6 +28,10 @@ export class Segment {
   nextPosition = headerBytes
   writtenPosition = headerBytes
   syncedPosition = headerBytes
+  /** The sync of its file that is under way, or was. */
+  syncing: Promise<void> = Promise.resolve()
+  /** Why a sync of its file failed: it is never synced again. */
+  syncError: Error | null = null
   /** A sync of it failed: what lies beyond `syncedPosition` must never be read through the page cache. */
   isEnded = false
   /** Nothing more goes into it. Not durable: after a restart the newest segment goes on. */

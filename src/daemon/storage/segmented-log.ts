@@ -48,7 +48,7 @@ export class SegmentedLog implements HostedLog {
     this.gate = new Gate(place.end.sequence)
     this.#appender = new LogAppender(this, opened, config, host)
     const { writer } = this.#appender
-    files.onEvict = async () => void (await writer.sync())
+    files.onEvictFailed = (segment, error) => void writer.syncFailed(segment, error)
     this.#reader = new LogReader({
       files,
       filesEnd: () => writer.written.end.sequence,
@@ -113,9 +113,11 @@ export class SegmentedLog implements HostedLog {
   }
 
   async syncSegments(): Promise<EhubError | null> {
-    if (this.#appender.writer.isStopped) return this.#host.rehome(this)
-    const failure = await this.#appender.writer.sync()
-    if (failure !== null) return this.#appender.writer.isStopped ? this.#host.rehome(this) : failure
+    const { writer } = this.#appender
+    const failure = writer.isStopped ? null : await writer.sync()
+    // Also one that was stopped while this was waiting for it.
+    if (writer.isStopped) return writer.whenFinal(() => this.#host.rehome(this))
+    if (failure !== null) return failure
     await this.#saveIndexes()
     return null
   }
