@@ -59,7 +59,10 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       daemon.shutdown(graceMs ?? null)
       return done
     },
-    listHubs: () => ({ hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }),
+    listHubs: async () => {
+      await broker.retention.look(caller, null, null)
+      return { hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }
+    },
     createHub: async ({ hub, durability, cleanup, ...rest }) => {
       const made = await broker.createHub(caller, {
         name: hub,
@@ -73,7 +76,8 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       const changed = await broker.updateHub(caller, hub, { ...rest, ...cleanupOf(cleanup) })
       return hubReply(changed, partitionsOf(changed))
     },
-    describeHub: ({ hub }): HubDetailsReply => {
+    describeHub: async ({ hub }): Promise<HubDetailsReply> => {
+      await broker.retention.look(caller, hub, null)
       const description = broker.describeHub(caller, hub)
       const partitions = partitionsOf(description)
       return {
@@ -82,6 +86,11 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
         receivers: broker.listReceivers(caller, hub),
       }
     },
+    expireHub: async ({ hub, isClockRight }) => {
+      const partitions = await broker.retention.expire(caller, hub, isClockRight ?? false)
+      return { partitions, doubt: broker.retention.status(caller).doubt }
+    },
+    purgePartition: ({ hub, partition, sequence }) => broker.retention.purge(caller, hub, partition, sequence),
     deleteHub: async ({ hub }) => {
       await broker.deleteHub(caller, hub)
       return done
