@@ -1,4 +1,4 @@
-// Random lives of the storage engine and of the whole broker: `npm run sim -- --seeds N [--seed S] [--kind storage|broker]
+// Random lives of the storage engine, of the whole broker and of Capture: `npm run sim -- --seeds N [--seed S] [--kind storage|broker|capture]
 // [--workers 2] [--seconds T]`. A single seed (`--seeds 1 --seed S`) prints its steps. Exits 1 on any violation, with the
 // seed that shows it.
 
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
     seed: { type: 'string' },
-    kind: { type: 'string', default: 'both' },
+    kind: { type: 'string', default: 'all' },
     workers: { type: 'string', default: '2' },
     seconds: { type: 'string', default: '0' },
   },
@@ -23,7 +23,8 @@ const { values } = parseArgs({
 const seeds = Number(values.seeds)
 const first = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 let failed = 0
-for (const kind of values.kind === 'both' ? ['storage', 'broker'] : [values.kind]) failed += await runKind(kind)
+for (const kind of values.kind === 'all' ? ['storage', 'broker', 'capture'] : [values.kind])
+  failed += await runKind(kind)
 process.exit(failed > 0 ? 1 : 0)
 
 async function runKind(kind) {

@@ -57,15 +57,16 @@ export abstract class BaseCommand extends Command {
 
   /**
    * The control API of the daemon that `--data-dir` names, else of the one started last.
+   * @param defaultTimeoutMs Longest wait for one answer, unless `--timeout` says otherwise.
    * @throws EhubError `daemon-not-running`.
    */
-  protected control(): ControlClient {
+  protected control(defaultTimeoutMs = operationTimeoutMs): ControlClient {
     const daemon = findDaemon({ env: process.env, dataFolder: this.globals['data-dir'] ?? null })
     this.output.detail(`daemon ${daemon.pid} at ${daemon.socketPath}`)
     return new ControlClient({
       socketPath: daemon.socketPath,
       clock: this.clock,
-      timeoutMs: this.timeoutMs ?? operationTimeoutMs,
+      timeoutMs: this.timeoutMs ?? defaultTimeoutMs,
       trace: (line) => this.output.detail(line),
     })
   }

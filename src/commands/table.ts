@@ -4,6 +4,8 @@
 import type { CommandTable } from '../cli/program.ts'
 
 export const commands = {
+  capture: () => import('./capture.ts'),
+  'capture-list': () => import('./capture-list.ts'),
   checkpoint: () => import('./checkpoint.ts'),
   completion: () => import('./completion.ts'),
   'connection-string': () => import('./connection-string.ts'),
@@ -20,7 +22,6 @@ export const commands = {
   'delete-hub': () => import('./delete-hub.ts'),
   describe: () => import('./describe.ts'),
   doctor: () => import('./doctor.ts'),
-  expire: () => import('./expire.ts'),
   inspect: () => import('./inspect.ts'),
   lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),
@@ -30,7 +31,6 @@ export const commands = {
   'update-hub': () => import('./update-hub.ts'),
   top: () => import('./top.ts'),
   verify: () => import('./verify.ts'),
-  purge: () => import('./purge.ts'),
   receive: () => import('./receive.ts'),
   send: () => import('./send.ts'),
 } as const satisfies CommandTable

@@ -10,6 +10,7 @@ import type { Random } from '../base/random.ts'
 import type { PortsInfo, StatusReply } from '../wire/control/contract.ts'
 import { openBroker } from './broker/broker.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
+import { openCapture } from './capture.ts'
 import { certificates } from './certificates.ts'
 import type { DaemonConfig } from './config.ts'
 import { diagnose } from './diagnose.ts'
@@ -19,6 +20,7 @@ import { LagSampler } from './observe/lag-sampler.ts'
 import { MemoryHistory } from './observe/memory-history.ts'
 import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
+import { captureHandlers } from './protocols/capture/control-operations.ts'
 import { HealthServer } from './protocols/http/health-server.ts'
 import { metricsContentType, renderMetrics } from './protocols/http/metrics.ts'
 import { BlobServer } from './protocols/blob/server.ts'
@@ -102,6 +104,14 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   })
   const startedAtMs = clock.now()
   const lag = await openLag(parts, broker, owner, opened)
+  const capture = openCapture({
+    broker,
+    dataFolder: config.dataFolder,
+    clock,
+    log: log.with({ part: 'capture' }),
+    onBug: parts.onBug,
+  })
+  opened.add('capture', () => capture.stop())
   const health = new HealthServer({
     refusing: () => engine.status().refusing,
     metrics: () =>
@@ -156,10 +166,12 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
           }),
       },
       lag,
+      captureHandlers(capture, broker.captures, owner.namespace),
     ),
     log: log.with({ part: 'control' }),
     onBug: parts.onBug,
   })
+  capture.start()
   await control.listen(rendezvous.socketPath)
   opened.add('control', () => control.close())
   publishRecord(rendezvous, {

@@ -3,6 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { runBrokerSeed } from './broker-sim.ts'
+import { runCaptureSeed } from './capture-sim.ts'
 import { makeIndexedFolder, makeSmallFolder, sweepCorruption } from './corruption-sweep.ts'
 import { sweepCrashPoints } from './crash-points.ts'
 import { openPlainEngine, openSimBroker, openSimEngine } from './engines.ts'
@@ -30,8 +31,12 @@ const jobs = {
 
 /** @param twice How many of the first seeds run again and must leave the same trace. */
 async function runSeeds({ kind, from, count, twice, isVerbose = false }) {
-  const run = (seed) =>
-    kind === 'storage' ? runStorageSeed(seed, openSimEngine) : runBrokerSeed(seed, openSimEngine, openSimBroker)
+  const runs = {
+    storage: (seed) => runStorageSeed(seed, openSimEngine),
+    broker: (seed) => runBrokerSeed(seed, openSimEngine, openSimBroker),
+    capture: (seed) => runCaptureSeed(seed, openSimEngine, openSimBroker),
+  }
+  const run = runs[kind]
   const figures = { seeds: 0, events: 0, restarts: 0, operations: 0, twice: 0 }
   const failures = []
   for (let seed = from; seed < from + count && failures.length < failuresMax; seed++) {

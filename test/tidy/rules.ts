@@ -61,6 +61,18 @@ const floors: readonly Floor[] = [
     may: ['src/base/', 'src/wire/', 'src/daemon/broker/', 'src/daemon/storage/storage-engine.ts'],
   },
   {
+    folder: 'src/daemon/protocols/capture/',
+    may: [
+      'src/base/',
+      'src/wire/',
+      'src/daemon/broker/',
+      'src/daemon/storage/storage-engine.ts',
+      // A folder is one of its destinations.
+      'src/daemon/storage/disk.ts',
+    ],
+    packages: ['undici', 'aws4fetch'],
+  },
+  {
     folder: 'src/daemon/protocols/http/',
     may: ['src/base/', 'src/wire/', 'src/daemon/broker/', 'src/daemon/storage/storage-engine.ts'],
     packages: ['prom-client'],
@@ -121,6 +133,7 @@ const forbiddenCalls: readonly ForbiddenCall[] = [
       'src/daemon/config.ts',
       'src/daemon/tls.ts',
       'src/daemon/discovery.ts',
+      'src/daemon/capture.ts',
       'src/daemon/run.ts',
       'src/daemon/logger.ts',
       'src/daemon/protocols/control/',

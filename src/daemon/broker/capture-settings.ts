@@ -36,7 +36,7 @@ export const captureDefaults = {
 const intervalMsMin = 1000
 const intervalMsMax = 900_000
 /** Service: 10 MiB. Differs from Azure: smaller ones are taken, for tests. */
-const sizeBytesMin = 64 * 1024
+const sizeBytesMin = 4096
 const sizeBytesMax = 524_288_000
 const textLengthMax = 1024
 

@@ -1,7 +1,6 @@
 // What the Capture writer knows of the broker: which hubs are captured, their logs, and how far each partition is.
 
-import type { Gate } from '../../base/gate.ts'
-import type { Batch, Position } from '../storage/storage-engine.ts'
+import type { Batch, LogStatistics, Position } from '../storage/storage-engine.ts'
 import type { CaptureSettings } from './capture-settings.ts'
 import type { CaptureProgress } from './capture-state.ts'
 
@@ -20,9 +19,9 @@ export interface CapturedHub extends CaptureSettings {
 export interface CaptureSource {
   readonly start: Position
   readonly end: Position
-  readonly gate: Gate
   read(fromSequence: number, maxBytes: number): Promise<readonly Batch[]>
   readCached(fromSequence: number, maxBytes: number): readonly Batch[] | null
+  statistics(): LogStatistics
 }
 
 /** Every method needs no caller: only the daemon itself and its owner reach it. */

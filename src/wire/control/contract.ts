@@ -1,8 +1,9 @@
-// The control API: what each operation is asked and answers. Routes and fields are in `routes.ts`.
+// The control API: one table from which the server's routes, the client's calls and the documents are made.
 // HTTP with JSON bodies over a Unix socket; the socket's folder is private, its permissions are the authentication.
 // `:name` segments are percent-encoded path parameters; GET parameters travel in the query, the others in the body.
 
 import type { EhubErrorCode } from '../../base/error.ts'
+import { captureFields, type CaptureOperations, captureRoutes } from './capture-contract.ts'
 import type { LagSnapshot } from '../lag/snapshot.ts'
 
 export interface PortsInfo {
@@ -53,21 +54,6 @@ export interface HubReply extends HubSettingsReply {
   readonly groups: readonly string[]
   readonly events: number
   readonly storedBytes: number
-}
-
-/** What was removed of a partition. */
-export interface TrimReply {
-  readonly partition: number
-  readonly events: number
-  readonly bytes: number
-  /** Kept from here on because Capture has not written it yet; null: nothing is held. */
-  readonly heldFrom: number | null
-}
-
-/** Why events do not expire by the wall clock at present. */
-export interface ClockDoubtReply {
-  readonly aheadMs: number
-  readonly waitsMs: number
 }
 
 export interface PartitionReply {
@@ -184,7 +170,7 @@ export interface ErrorReply {
 }
 
 /** Request and reply types of each operation; the routes below must have exactly these keys. */
-export interface ControlOperations {
+export interface ControlOperations extends CaptureOperations {
   status: { request: Record<never, never>; reply: StatusReply }
   shutdown: { request: { readonly graceMs?: number }; reply: Record<never, never> }
   listHubs: { request: Record<never, never>; reply: { readonly hubs: readonly HubReply[] } }
@@ -202,20 +188,6 @@ export interface ControlOperations {
   updateHub: {
     request: { readonly hub: string; readonly partitionCount?: number } & Partial<HubSettingsReply>
     reply: HubReply
-  }
-  /** Removes what has expired now. */
-  expireHub: {
-    request: {
-      readonly hub: string
-      /** A person says so: a clock that jumped ahead is believed. */
-      readonly isClockRight?: boolean
-    }
-    reply: { readonly partitions: readonly TrimReply[]; readonly doubt: ClockDoubtReply | null }
-  }
-  /** Removes the events before `sequence`, whatever their age. */
-  purgePartition: {
-    request: { readonly hub: string; readonly partition: number; readonly sequence: number }
-    reply: TrimReply
   }
   describeHub: { request: { readonly hub: string }; reply: HubDetailsReply }
   deleteHub: { request: { readonly hub: string }; reply: Record<never, never> }
@@ -301,3 +273,119 @@ export interface ControlOperations {
 export type ControlOperation = keyof ControlOperations
 export type ControlRequest<O extends ControlOperation> = ControlOperations[O]['request']
 export type ControlReply<O extends ControlOperation> = ControlOperations[O]['reply']
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Below `/v1`. */
+  readonly path: string
+}
+
+export const routes = {
+  status: { method: 'GET', path: '/status' },
+  shutdown: { method: 'POST', path: '/shutdown' },
+  listHubs: { method: 'GET', path: '/hubs' },
+  createHub: { method: 'PUT', path: '/hubs/:hub' },
+  updateHub: { method: 'POST', path: '/hubs/:hub' },
+  describeHub: { method: 'GET', path: '/hubs/:hub' },
+  deleteHub: { method: 'DELETE', path: '/hubs/:hub' },
+  createGroup: { method: 'PUT', path: '/hubs/:hub/groups/:group' },
+  deleteGroup: { method: 'DELETE', path: '/hubs/:hub/groups/:group' },
+  listRules: { method: 'GET', path: '/rules' },
+  storageAccount: { method: 'GET', path: '/storage-account' },
+  listReceivers: { method: 'GET', path: '/receivers' },
+  kickReceiver: { method: 'DELETE', path: '/receivers/:id' },
+  listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
+  listOwners: { method: 'GET', path: '/hubs/:hub/groups/:group/owners' },
+  claimOwnership: { method: 'PUT', path: '/hubs/:hub/groups/:group/owners/:partition' },
+  setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
+  clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
+  lag: { method: 'GET', path: '/lag' },
+  lagHistory: { method: 'GET', path: '/hubs/:hub/groups/:group/partitions/:partition/lag' },
+  verifyPartition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/verify' },
+  ...captureRoutes,
+  diagnose: { method: 'GET', path: '/diagnosis' },
+  resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
+} as const satisfies Record<ControlOperation, Route>
+
+export const controlOperations = Object.keys(routes) as readonly ControlOperation[]
+
+/** How a field travels and whether it may be left out; texts in paths and queries are converted. */
+export type FieldKind =
+  | 'text'
+  | 'text?'
+  | 'text|null?'
+  | 'integer'
+  | 'integer?'
+  | 'integer|null?'
+  | 'boolean?'
+  | 'texts?'
+  | 'position'
+
+const hubOnly = { hub: 'text' } as const
+const settings = {
+  retentionMs: 'integer|null?',
+  cleanup: 'text?',
+  tombstoneRetentionMs: 'integer?',
+  minCompactionLagMs: 'integer?',
+} as const
+const hubAndGroup = { hub: 'text', group: 'text' } as const
+
+/** Fields of each request: what the server reads, and all it reads. */
+export const requestFields = {
+  status: {},
+  shutdown: { graceMs: 'integer?' },
+  listHubs: {},
+  createHub: {
+    hub: 'text',
+    partitionCount: 'integer?',
+    durability: 'text?',
+    groups: 'texts?',
+    ifNotExists: 'boolean?',
+    ...settings,
+  },
+  updateHub: { hub: 'text', partitionCount: 'integer?', ...settings },
+  describeHub: hubOnly,
+  deleteHub: hubOnly,
+  createGroup: { hub: 'text', group: 'text', ifNotExists: 'boolean?' },
+  deleteGroup: hubAndGroup,
+  listRules: {},
+  storageAccount: {},
+  listReceivers: { hub: 'text?' },
+  kickReceiver: { id: 'integer' },
+  listCheckpoints: { hub: 'text', group: 'text', store: 'text?' },
+  listOwners: { hub: 'text', group: 'text', store: 'text?' },
+  claimOwnership: {
+    hub: 'text',
+    group: 'text',
+    partition: 'integer',
+    owner: 'text|null?',
+    ifMatch: 'text|null?',
+    store: 'text?',
+  },
+  setCheckpoint: {
+    hub: 'text',
+    group: 'text',
+    partition: 'integer',
+    sequence: 'integer',
+    offset: 'text?',
+    owner: 'text?',
+    ifMatch: 'text|null?',
+    store: 'text?',
+    isDeliberate: 'boolean?',
+  },
+  clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer', store: 'text?' },
+  lag: { hub: 'text?', group: 'text?', isFresh: 'boolean?' },
+  lagHistory: { hub: 'text', group: 'text', partition: 'integer', fromMs: 'integer' },
+  verifyPartition: {
+    hub: 'text',
+    partition: 'integer',
+    sequence: 'integer?',
+    offset: 'integer?',
+    timeMs: 'integer?',
+  },
+  ...captureFields,
+  diagnose: {},
+  resolvePosition: { hub: 'text', partition: 'integer', position: 'position' },
+} as const satisfies {
+  readonly [O in ControlOperation]: { readonly [K in keyof Required<ControlRequest<O>>]: FieldKind }
+}

@@ -2,8 +2,14 @@
 // tables. Pure: the server and the client of the control API are two thin shells around it.
 
 import { EhubError } from '../../base/error.ts'
-import type { ControlOperation, ControlRequest } from './contract.ts'
-import { controlOperations, type FieldKind, requestFields, routes } from './routes.ts'
+import {
+  type ControlOperation,
+  type ControlRequest,
+  controlOperations,
+  type FieldKind,
+  requestFields,
+  routes,
+} from './contract.ts'
 
 /** All paths begin with it; a change that an older client cannot follow gets a new one. */
 export const pathPrefix = '/v1'

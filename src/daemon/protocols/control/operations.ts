@@ -1,6 +1,7 @@
 // What each operation of the control API does: one broker call and its translation. Nothing is decided here.
 
 import { EhubError } from '../../../base/error.ts'
+import type { CaptureOperations } from '../../../wire/control/capture-contract.ts'
 import type {
   CheckpointReply,
   ControlOperation,
@@ -45,24 +46,31 @@ export type ControlHandlers = {
   readonly [O in ControlOperation]: (request: ControlRequest<O>) => ControlReply<O> | Promise<ControlReply<O>>
 }
 
+/** What Capture answers itself. */
+export type CaptureHandlers = Pick<ControlHandlers, keyof CaptureOperations>
+
 const done = {}
 
 /** @param caller The owner's: the socket's permissions are the authentication. */
-export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFacts, lag: LagView): ControlHandlers {
+export function controlHandlers(
+  broker: Broker,
+  caller: Caller,
+  daemon: DaemonFacts,
+  lag: LagView,
+  capture: CaptureHandlers,
+): ControlHandlers {
   const partitionsOf = (hub: HubDescription): PartitionDescription[] =>
     Array.from({ length: hub.partitionCount }, (_, index) => broker.describePartition(caller, hub.name, String(index)))
 
   return {
+    ...capture,
     status: () => daemon.status(),
     shutdown: ({ graceMs }) => {
       if (graceMs !== undefined && graceMs < 0) throw new EhubError('argument-error', '"graceMs" must not be negative')
       daemon.shutdown(graceMs ?? null)
       return done
     },
-    listHubs: async () => {
-      await broker.retention.look(caller, null, null)
-      return { hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }
-    },
+    listHubs: () => ({ hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }),
     createHub: async ({ hub, durability, cleanup, ...rest }) => {
       const made = await broker.createHub(caller, {
         name: hub,
@@ -76,8 +84,7 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
       const changed = await broker.updateHub(caller, hub, { ...rest, ...cleanupOf(cleanup) })
       return hubReply(changed, partitionsOf(changed))
     },
-    describeHub: async ({ hub }): Promise<HubDetailsReply> => {
-      await broker.retention.look(caller, hub, null)
+    describeHub: ({ hub }): HubDetailsReply => {
       const description = broker.describeHub(caller, hub)
       const partitions = partitionsOf(description)
       return {
@@ -86,11 +93,6 @@ export function controlHandlers(broker: Broker, caller: Caller, daemon: DaemonFa
         receivers: broker.listReceivers(caller, hub),
       }
     },
-    expireHub: async ({ hub, isClockRight }) => {
-      const partitions = await broker.retention.expire(caller, hub, isClockRight ?? false)
-      return { partitions, doubt: broker.retention.status(caller).doubt }
-    },
-    purgePartition: ({ hub, partition, sequence }) => broker.retention.purge(caller, hub, partition, sequence),
     deleteHub: async ({ hub }) => {
       await broker.deleteHub(caller, hub)
       return done

@@ -2,7 +2,7 @@
 
 import { EhubError } from '../../../../src/base/error.ts'
 import { partition } from '../../../tui/fixture.ts'
-import type { LagView } from '../../../../src/daemon/protocols/control/operations.ts'
+import type { CaptureHandlers, LagView } from '../../../../src/daemon/protocols/control/operations.ts'
 import type { Broker, Caller, HubDescription } from '../../../../src/daemon/broker/broker-api.ts'
 
 export const owner: Caller = {
@@ -62,18 +62,6 @@ export function fakeBroker(): FakeBroker {
       calls.push(['updateHub', find(name).name, change])
       return { ...hub, ...change }
     },
-    retention: {
-      look: async () => undefined,
-      expire: async (_, name, isClockRight) => {
-        calls.push(['expire', find(name).name, isClockRight])
-        return [{ partition: 0, events: 3, bytes: 30, heldFrom: null }]
-      },
-      purge: async (_, name, partition, sequence) => {
-        calls.push(['purge', find(name).name, partition, sequence])
-        return { partition, events: 3, bytes: 30, heldFrom: 7 }
-      },
-      status: () => ({ doubt: null, lastLapAtMs: null, failures: 0, hubs: [] }),
-    },
     deleteHub: async (_, name) => {
       calls.push(['deleteHub', find(name).name])
     },
@@ -123,4 +111,15 @@ export function fakeLag(calls: unknown[][]): LagView {
       return [{ atMs: 900, lag: 4 }]
     },
   }
+}
+
+/** No hub is captured. */
+export const fakeCapture: CaptureHandlers = {
+  describeCapture: () => ({ capture: null }),
+  enableCapture: () => {
+    throw new EhubError('not-allowed', 'no Capture here')
+  },
+  disableCapture: () => ({}),
+  flushCapture: () => ({ files: 0 }),
+  listCapture: () => ({ files: [] }),
 }

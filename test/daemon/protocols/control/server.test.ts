@@ -10,7 +10,7 @@ import { quietLog } from '../../../../src/base/log.ts'
 import { ControlClient } from '../../../../src/client/control-client.ts'
 import { controlHandlers } from '../../../../src/daemon/protocols/control/operations.ts'
 import { ControlServer } from '../../../../src/daemon/protocols/control/server.ts'
-import { fakeBroker, fakeLag, owner } from './fake-broker.ts'
+import { fakeBroker, fakeCapture, fakeLag, owner } from './fake-broker.ts'
 
 async function serve(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'ehub-control-'))
@@ -29,6 +29,7 @@ async function serve(t: TestContext) {
       diagnose: async () => [],
     },
     fakeLag(calls),
+    fakeCapture,
   )
   const server = new ControlServer({ handlers, log: quietLog, onBug: (error) => bugs.push(error) })
   await server.listen(socketPath)
