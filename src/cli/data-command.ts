@@ -4,9 +4,16 @@ import { Flags } from '@oclif/core'
 import { type Hold, keepProcess } from '../base/keep-process.ts'
 import { SystemRandom } from '../base/random.ts'
 import type { AmqpTransport } from '../client/amqp-endpoint.ts'
+import type { BlobPlace } from '../client/blob-container.ts'
 import { BaseCommand } from './base-command.ts'
 import { connectionFlags } from './flags.ts'
-import { type HubTarget, resolveHubTarget } from './hub-target.ts'
+import {
+  type HubTarget,
+  type NamespaceTarget,
+  resolveHubTarget,
+  resolveNamespaceTarget,
+  type TargetRequest,
+} from './hub-target.ts'
 import { Interrupts } from './interrupts.ts'
 
 const connectTimeoutMs = 10_000
@@ -38,7 +45,11 @@ export abstract class DataCommand extends BaseCommand {
 
   /** @throws EhubError `usage`, `argument-error`, `daemon-not-running`. */
   protected target(hub: string | undefined, flags: DataFlags): HubTarget {
-    return resolveHubTarget({
+    return resolveHubTarget(this.#request(hub, flags))
+  }
+
+  #request(hub: string | undefined, flags: DataFlags): TargetRequest {
+    return {
       hub,
       connectionString: flags['connection-string'],
       isLocalAsked: this.argv.some((word) => word === '--data-dir' || word.startsWith('--data-dir=')),
@@ -47,6 +58,27 @@ export abstract class DataCommand extends BaseCommand {
       env: process.env,
       findControl: () => this.control(),
       warn: (text) => this.output.warn(text),
+    }
+  }
+
+  /** Where a hub need not be named. @throws EhubError `usage`, `argument-error`, `daemon-not-running`. */
+  protected namespace(hub: string | undefined, flags: DataFlags): NamespaceTarget {
+    return resolveNamespaceTarget(this.#request(hub, flags))
+  }
+
+  /** Reads `--store`; null: the daemon's own. @throws EhubError `usage`, `argument-error`, `file-not-found`. */
+  protected async blobStore(text: string): Promise<BlobPlace | null> {
+    const { parseBlobStore } = await import('./blob-store-flag.ts')
+    return parseBlobStore({
+      text,
+      accountString: process.env.AZURE_STORAGE_CONNECTION_STRING,
+      findOwnAccount: async () => {
+        const { blobConnectionString } = await import('./connection-string-view.ts')
+        const control = this.control()
+        const [status, account] = await Promise.all([control.call('status', {}), control.call('storageAccount', {})])
+        return blobConnectionString(status, account)
+      },
+      warn: (line) => this.output.warn(line),
     })
   }
 

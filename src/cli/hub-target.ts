@@ -8,12 +8,17 @@ import type { ControlClient } from '../client/control-client.ts'
 import { checkEntityName } from '../wire/entity-names.ts'
 import type { RuleReply, StatusReply } from '../wire/control/contract.ts'
 
-export interface HubTarget {
-  readonly hub: string
+export interface NamespaceTarget {
+  /** null: none was named. */
+  readonly hub: string | null
   /** Asked for each connection: a restarted daemon may listen elsewhere. */
   readonly findEndpoint: () => Promise<AmqpEndpoint>
   /** The local daemon's control API; null for a namespace elsewhere. */
   readonly control: ControlClient | null
+}
+
+export interface HubTarget extends NamespaceTarget {
+  readonly hub: string
 }
 
 export interface TargetRequest {
@@ -36,6 +41,12 @@ const environmentNames = ['EHUB_CONNECTION_STRING', 'EVENTHUB_CONNECTION_STRING'
 
 /** @throws EhubError `usage`, `argument-error`, `file-not-found`, `daemon-not-running`. */
 export function resolveHubTarget(request: TargetRequest): HubTarget {
+  const target = resolveNamespaceTarget(request)
+  return { ...target, hub: hubName(target.hub) }
+}
+
+/** The same where a hub need not be named. */
+export function resolveNamespaceTarget(request: TargetRequest): NamespaceTarget {
   const text = connectionStringOf(request)
   if (text === null) return localTarget(request)
   const { endpoint, hub: named } = endpointOfConnectionString(text, {
@@ -45,7 +56,7 @@ export function resolveHubTarget(request: TargetRequest): HubTarget {
   if (request.hub !== undefined && named !== null && request.hub.toLowerCase() !== named.toLowerCase()) {
     throw new EhubError('usage', `hub "${request.hub}" was given, the connection string is for "${named}"`)
   }
-  const hub = hubName(request.hub ?? named ?? undefined)
+  const hub = request.hub ?? named
   const needsLocalAuthority = endpoint.isTls && endpoint.certificateAuthority === null && isLoopback(endpoint.host)
   const findEndpoint = async () => (needsLocalAuthority ? await withLocalAuthority(endpoint, request) : endpoint)
   return { hub, findEndpoint, control: null }
@@ -68,8 +79,8 @@ function connectionStringOf({ connectionString, isLocalAsked, env, warn }: Targe
   return null
 }
 
-function localTarget(request: TargetRequest): HubTarget {
-  const hub = hubName(request.hub)
+function localTarget(request: TargetRequest): NamespaceTarget {
+  const hub = request.hub ?? null
   const control = request.findControl()
   const findEndpoint = async () => {
     const [status, { rules }] = await Promise.all([
@@ -120,8 +131,8 @@ async function withLocalAuthority(endpoint: AmqpEndpoint, { findControl }: Targe
   }
 }
 
-function hubName(hub: string | undefined): string {
-  if (hub === undefined) {
+function hubName(hub: string | null): string {
+  if (hub === null) {
     throw new EhubError('usage', 'no hub given', { hint: 'name it, or use a connection string with EntityPath' })
   }
   checkEntityName('hub', hub)

@@ -23,13 +23,34 @@ export async function peekEvents(
   const from = Math.max(fromSequence, ends.beginSequence)
   const expected = Math.min(count, ends.endSequence - from)
   if (expected <= 0) return []
+  return readSome(client, clock, id, `amqp.annotation.x-opt-sequence-number >= '${from}'`, expected)
+}
+
+/** First event a reader with this position filter gets; null when none comes in time, as at the end of the partition. */
+export async function peekFirst(
+  client: HubClient,
+  clock: Clock,
+  partition: number,
+  selector: string,
+): Promise<Event | null> {
+  const [event] = await readSome(client, clock, String(partition), selector, 1)
+  return event ?? null
+}
+
+async function readSome(
+  client: HubClient,
+  clock: Clock,
+  id: string,
+  selector: string,
+  expected: number,
+): Promise<readonly Event[]> {
   const reader = new EventReader(client.hub, id)
   const events: Event[] = []
   const stop = new AbortController()
   const link = await client.openReceiver({
     group: '$Default',
     partition: id,
-    selector: `amqp.annotation.x-opt-sequence-number >= '${from}'`,
+    selector,
     ownerLevel: null,
     name: peekReaderName,
     onMessage: (buffer, start, end) => {

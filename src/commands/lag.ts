@@ -1,8 +1,9 @@
 import { Args, Flags } from '@oclif/core'
 import { delay } from '../base/clock.ts'
 import { parseDuration } from '../base/duration.ts'
+import { EhubError } from '../base/error.ts'
 import { keepProcess } from '../base/keep-process.ts'
-import { BaseCommand } from '../cli/base-command.ts'
+import { DataCommand, type DataFlags, dataFlags } from '../cli/data-command.ts'
 import { checkExitCodes, checkLag, parseAgeMs, parseEventCount, parseThresholds } from '../cli/lag-check.ts'
 import {
   groupColumns,
@@ -14,9 +15,24 @@ import {
   selectLag,
   sortedGroups,
 } from '../cli/lag-view.ts'
+import { checkStore, openRemoteLag } from '../cli/remote-lag-view.ts'
 import type { LagSnapshot } from '../wire/lag/snapshot.ts'
 
-export default class Lag extends BaseCommand {
+/** Where lag is looked at once there is a connection or none is needed. */
+interface LagSource {
+  sample(): Promise<LagSnapshot>
+  close(): Promise<void>
+}
+
+interface SourceFlags extends DataFlags {
+  readonly store: string
+  readonly group?: readonly string[] | undefined
+  readonly history?: string | undefined
+}
+
+const usualSampleMs = 1000
+
+export default class Lag extends DataCommand {
   static override summary = 'Show how far consumer groups are behind.'
   static override examples = [
     '<%= config.bin %> lag',
@@ -24,11 +40,18 @@ export default class Lag extends BaseCommand {
     '<%= config.bin %> lag --json | jq ".[] | select(.lag > 0)"',
     '<%= config.bin %> lag --check warn=1000,crit=10000 --age-check warn=1m,crit=5m',
     '<%= config.bin %> lag orders -g billing --history 1h',
+    '<%= config.bin %> lag -c @prod.connstr orders --store blob:@prod.container   # Azure',
   ]
   static override args = {
     hub: Args.string({ ignoreStdin: true, description: 'Only this hub, a row for each partition.' }),
   }
   static override flags = {
+    ...dataFlags,
+    store: Flags.string({
+      summary: 'Where checkpoints are kept: daemon, or a container as blob:URL, blob:NAME or blob:@FILE.',
+      default: 'daemon',
+      helpValue: 'STORE',
+    }),
     group: Flags.string({
       char: 'g',
       summary: 'Only this consumer group; may be repeated.',
@@ -69,12 +92,9 @@ export default class Lag extends BaseCommand {
       flags['age-check'] === undefined ? null : parseThresholds(flags['age-check'], '--age-check', parseAgeMs)
     const historyMs = flags.history === undefined ? null : parseDuration(flags.history)
     const watchMs = flags.watch === undefined ? null : parseDuration(flags.watch)
-    const control = this.control()
+    const source = await this.#source(args.hub, flags, watchMs ?? usualSampleMs)
     const look = async () => {
-      const snapshot = await control.call('lag', {
-        isFresh: true,
-        ...(args.hub === undefined ? {} : { hub: args.hub }),
-      })
+      const snapshot = await source.sample()
       return selectLag(snapshot, { groups: flags.group ?? [], isOnlyWithLag: flags['only-with-lag'], sort: flags.sort })
     }
     const print = (snapshot: LagSnapshot) => this.#print(snapshot, args.hub !== undefined, flags.json, flags.sort)
@@ -88,10 +108,34 @@ export default class Lag extends BaseCommand {
         if (!flags.json) this.output.print('')
       }
     }
-    const snapshot = await look()
+    const snapshot = await this.#lookOnce(look, source)
     if (historyMs !== null) return this.#printHistory(snapshot, historyMs, flags.json)
     await print(snapshot)
     process.exitCode = checkExitCodes[checkLag(snapshot.partitions, lagLimits, ageLimits)]
+  }
+
+  async #lookOnce(look: () => Promise<LagSnapshot>, source: LagSource): Promise<LagSnapshot> {
+    try {
+      return await look()
+    } finally {
+      await source.close()
+    }
+  }
+
+  async #source(hub: string | undefined, flags: SourceFlags, sampleMs: number): Promise<LagSource> {
+    const place = await this.blobStore(flags.store)
+    checkStore(place, flags['connection-string'])
+    if (place === null) {
+      const control = this.control()
+      const request = { isFresh: true, ...(hub === undefined ? {} : { hub }) }
+      return { sample: () => control.call('lag', request), close: async () => undefined }
+    }
+    if (flags.history !== undefined) throw new EhubError('usage', '--history is of the store the daemon looks at')
+    const { lag } = await openRemoteLag({
+      ...{ target: this.namespace(hub, flags), place, hub, groups: flags.group ?? [], sampleMs },
+      ...{ clock: this.clock, random: this.random, version: this.config.version },
+    })
+    return lag
   }
 
   async #print(

@@ -9,10 +9,11 @@ import type { LagSample, PositionRequest } from '../wire/control/contract.ts'
 import type { Event } from '../wire/events/event.ts'
 import { parsePosition, type Position } from '../wire/events/position.ts'
 import type { LagSnapshot, PartitionLag } from '../wire/lag/snapshot.ts'
+import { previewText, relativeNext } from './checkpoint-preview.ts'
 import type { PartitionRef } from './effects.ts'
 import { eventRow } from './event-row.ts'
 import type { Sample } from './graph.ts'
-import { bytes, clockTimeMs, count } from './numbers.ts'
+import { bytes, clockTimeMs } from './numbers.ts'
 import type { TopSource } from './source.ts'
 import type { EventRow, ReaderRow } from './state.ts'
 
@@ -82,16 +83,7 @@ export class DaemonSource implements TopSource {
     const row = this.#row(ref)
     if (row === null) throw new EhubError('partition-not-found', 'this partition is gone')
     const next = await this.#resolve(ref, text)
-    const lag = Math.max(0, row.last - next + 1)
-    const before = (row.checkpoint ?? row.first - 1) + 1
-    const moved = next - before
-    const effect =
-      moved === 0
-        ? 'nothing changes'
-        : moved > 0
-          ? `${moved.toLocaleString('en-US')} events will be skipped`
-          : `${(-moved).toLocaleString('en-US')} events will be read again`
-    return { text: `lag ${count(row.lag)} to ${count(lag)}: ${effect}`, isRefused: false }
+    return { text: previewText(row, next), isRefused: false }
   }
 
   async setCheckpoint(ref: PartitionRef, text: string): Promise<string> {
@@ -130,10 +122,7 @@ export class DaemonSource implements TopSource {
     const position = parsePosition(text, this.#clock.now())
     const row = this.#row(ref)
     if (row === null) throw new EhubError('partition-not-found', 'this partition is gone')
-    if (position.kind === 'relative') {
-      const next = position.to === 'beginning' ? row.first + position.count : row.last + 1 - position.count
-      return Math.max(row.first, Math.min(next, row.last + 1))
-    }
+    if (position.kind === 'relative') return relativeNext(position, row)
     const { sequence } = await this.#control.call('resolvePosition', {
       hub: ref.hub,
       partition: ref.partition,

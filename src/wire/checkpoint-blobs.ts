@@ -77,3 +77,31 @@ function integerOf(text: string | null): number | null {
   const value = Number(text)
   return Number.isSafeInteger(value) && value >= -1 ? value : null
 }
+
+/**
+ * The checkpoint of an older library (EventProcessorHost, until 2020): a blob `[prefix/]<group>/<partition>` whose body is a lease in
+ * JSON. null when the name or body is something else.
+ */
+export function parseLeaseBlob(
+  name: string,
+  body: string,
+): (CheckpointMetadata & { readonly partition: number }) | null {
+  const [, partition] = /\/(\d{1,4})$/.exec(name) ?? []
+  if (partition === undefined) return null
+  let lease: unknown
+  try {
+    lease = JSON.parse(body)
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+  if (typeof lease !== 'object' || lease === null) return null
+  const field = (key: string): string | null => {
+    const value: unknown = Reflect.get(lease, key)
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : null
+  }
+  const sequence = integerOf(field('SequenceNumber'))
+  // A lease without an offset has been taken and never checkpointed.
+  if (sequence === null || field('Offset') === null) return null
+  return { partition: Number(partition), sequence, offset: integerOf(field('Offset')), client: field('Owner') }
+}

@@ -15,7 +15,7 @@ import type {
   PartitionDescription,
   ReceiverDescription,
 } from '../broker/broker-api.ts'
-import { Rate } from './rates.ts'
+import { Rate } from '../../wire/lag/rates.ts'
 
 /** Lookups of an event's time in one pass; beyond it ages stay as they were until their turn comes. */
 const ageLookupsMax = 64
