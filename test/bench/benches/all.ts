@@ -1,6 +1,7 @@
 // Every bench, in the order they run.
 
 import type { Bench } from '../frame/context.ts'
+import { commits } from './commits.ts'
 import { delivering } from './delivering.ts'
 import { latency } from './latency.ts'
 import { machine } from './machine.ts'
@@ -15,6 +16,7 @@ export const benches: readonly Bench[] = [
   batches,
   delivering,
   latency,
+  commits,
   dirty,
   curves,
   startUp,

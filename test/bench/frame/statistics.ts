@@ -30,6 +30,7 @@ export interface Latencies {
   readonly p50Ms: number
   readonly p90Ms: number
   readonly p99Ms: number
+  readonly p999Ms: number
   readonly maxMs: number
 }
 
@@ -41,6 +42,7 @@ export function latencies(milliseconds: number[]): Latencies {
     p50Ms: percentile(milliseconds, 0.5),
     p90Ms: percentile(milliseconds, 0.9),
     p99Ms: percentile(milliseconds, 0.99),
+    p999Ms: percentile(milliseconds, 0.999),
     maxMs: percentile(milliseconds, 1),
   }
 }

@@ -1,7 +1,7 @@
 // Engine, broker and AMQP server from the sources in one process, without control API and command line: what is profiled.
 // EHUB_BENCH_ENGINE=memory keeps events in memory, `none` forgets them: what is left is the protocol's own cost.
 
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { SystemClock } from '../../../src/base/clock.ts'
 import { quietLog } from '../../../src/base/log.ts'
 import { SystemRandom } from '../../../src/base/random.ts'
@@ -15,12 +15,35 @@ import { work } from '../load/job.ts'
 import { NullEngine } from './null-engine.ts'
 import type { HubSpec } from './ehub.ts'
 
-interface Job {
+export interface AssembledJob {
   readonly folder: string
   readonly hubs: readonly HubSpec[]
+  /** Holds the number of files synced so far, a float64, little-endian. */
+  readonly syncsFile?: string
 }
 
-async function openEngine(folder: string): Promise<StorageEngine> {
+/** Counts every sync of a file's content into `path`. */
+function countSyncs(disk: NodeDisk, path: string): void {
+  const counter = openSync(path, 'w')
+  const count = Buffer.alloc(8)
+  const note = (more: number) => {
+    count.writeDoubleLE(count.readDoubleLE(0) + more)
+    writeSync(counter, count, 0, 8, 0)
+  }
+  note(0)
+  const open = disk.open.bind(disk)
+  disk.open = async (name, mode) => {
+    const file = await open(name, mode)
+    const sync = file.sync.bind(file)
+    file.sync = () => {
+      note(1)
+      return sync()
+    }
+    return file
+  }
+}
+
+async function openEngine(folder: string, syncsFile: string | null): Promise<StorageEngine> {
   switch (process.env['EHUB_BENCH_ENGINE']) {
     case 'memory':
       return new MemoryEngine()
@@ -28,8 +51,10 @@ async function openEngine(folder: string): Promise<StorageEngine> {
       return new NullEngine()
     default: {
       const { openEmbeddedEngine } = await import('../../../src/daemon/storage/embedded-engine.ts')
+      const disk = new NodeDisk(folder)
+      if (syncsFile !== null) countSyncs(disk, syncsFile)
       return openEmbeddedEngine({
-        disk: new NodeDisk(folder),
+        disk,
         clock: new SystemClock(),
         random: new SystemRandom(),
         log: quietLog,
@@ -39,13 +64,13 @@ async function openEngine(folder: string): Promise<StorageEngine> {
   }
 }
 
-work<Job>(async ({ folder, hubs }, runner) => {
+work<AssembledJob>(async ({ folder, hubs, syncsFile }, runner) => {
   countBuffersWithHeap()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const clock = new SystemClock()
   const random = new SystemRandom()
   const log = quietLog
-  const engine = await openEngine(folder)
+  const engine = await openEngine(folder, syncsFile ?? null)
   const broker = await openBroker({ engine, clock, random, log, options: { tier: 'unlimited' } })
   const owner = broker.ownerCaller('')
   for (const { name, partitionCount, durability } of hubs) {
