@@ -1,6 +1,6 @@
 // The bench runner: everything side by side in one go. `npm run bench -- [--only NAME[,NAME]] [--rounds 5] [--quick]
-// [--json FILE] [--list] [--minutes 15] [--cold-memory]`. Never a test: a missed bar is a line, only a bench that could not run makes it exit with 1.
-
+// [--full] [--json FILE] [--list] [--minutes 15] [--cold-memory]`. Never a test: a missed bar is a line, only a bench that
+// could not run makes it exit with 1.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
@@ -19,6 +19,7 @@ const { values: flags } = parseArgs({
     only: { type: 'string' },
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
     json: { type: 'string' },
     list: { type: 'boolean', default: false },
     minutes: { type: 'string' },
@@ -60,6 +61,7 @@ async function runOne(bench: Bench, root: string, deadlineMs: number): Promise<O
   const settings = {
     rounds: Number(flags.rounds ?? (flags.quick ? 1 : 5)),
     isQuick: flags.quick,
+    isFull: flags.full,
   }
   const context = new BenchContext(join(root, bench.name), settings, deadlineMs, say)
   let result: BenchResult | null = null

@@ -8,6 +8,7 @@ import { machine } from './machine.ts'
 import { idle, largeFile } from './memory.ts'
 import { curves, dirty } from './partitions.ts'
 import { batches, singles } from './publishing.ts'
+import { restart } from './restart.ts'
 import { startUp } from './start-up.ts'
 
 export const benches: readonly Bench[] = [
@@ -20,6 +21,7 @@ export const benches: readonly Bench[] = [
   dirty,
   curves,
   startUp,
+  restart,
   idle,
   largeFile,
 ]

@@ -16,11 +16,14 @@ export interface Bench {
 export interface Settings {
   readonly rounds: number
   readonly isQuick: boolean
+  /** Sizes that take minutes and gigabytes. */
+  readonly isFull: boolean
 }
 
 export class BenchContext {
   readonly rounds: number
   readonly isQuick: boolean
+  readonly isFull: boolean
   readonly #root: string
   readonly #say: (line: string) => void
   readonly #deadlineMs: number
@@ -29,6 +32,7 @@ export class BenchContext {
   constructor(root: string, settings: Settings, deadlineMs: number, say: (line: string) => void) {
     this.rounds = settings.rounds
     this.isQuick = settings.isQuick
+    this.isFull = settings.isFull
     this.#root = root
     this.#say = say
     this.#deadlineMs = deadlineMs
