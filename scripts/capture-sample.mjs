@@ -57,11 +57,11 @@ async function write(name, codec, bytes, records) {
     })(),
   )
   let seen = 0
-  for (let block = await reader.nextBlock(); block !== null; block = await reader.nextBlock()) {
-    reader.forEach(block, (record) => {
+  while ((await reader.nextBlock()) !== null) {
+    for (let record = reader.nextRecord(); record !== null; record = reader.nextRecord()) {
       if (eventOfRecord(record, 'orders', '0').sequence !== seen) throw new Error(`${name}: record ${seen} is another`)
       seen += 1
-    })
+    }
   }
   if (seen !== records) throw new Error(`${name}: ${seen} records of ${records}`)
   console.log(JSON.stringify({ path, codec, records }))

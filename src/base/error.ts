@@ -26,6 +26,7 @@ export const errorCodes = [
   'rule-exists',
   'container-exists',
   'blob-exists',
+  'file-exists',
   // Who may do what.
   'unauthorized',
   'token-invalid',

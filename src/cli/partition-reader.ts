@@ -18,6 +18,8 @@ export interface PartitionReaderOptions {
   readonly name: string
   /** Events asked for and not released by the consumer yet, at most; null: 300, and more when they are small. */
   readonly prefetch: number | null
+  /** What is asked for ahead when `prefetch` is null, in bytes of events as large as those before. */
+  readonly prefetchBytes?: number
   /** Never asks for more events than this in all; null: no limit. */
   readonly countMax: number | null
   readonly retry: RetryPolicy
@@ -173,7 +175,7 @@ export class PartitionReader {
     const link = this.#link
     if (link === null || this.isDone) return
     const { countMax } = this.#options
-    const fitting = Math.round(prefetchBytes / this.#averageBytes)
+    const fitting = Math.round((this.#options.prefetchBytes ?? prefetchBytes) / this.#averageBytes)
     const wanted = this.#options.prefetch ?? Math.max(prefetchMin, Math.min(prefetchMax, fitting))
     const prefetch = Math.min(wanted, countMax ?? wanted)
     const missing = prefetch - link.credit - this.#held

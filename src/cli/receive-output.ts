@@ -4,7 +4,7 @@ import type { ByteWriter } from '../base/byte-writer.ts'
 import { escapeText } from '../base/escape-text.ts'
 import type { EventReader } from '../wire/events/event.ts'
 import { bodyBytes, compileFormat } from '../wire/events/event-format.ts'
-import { type BodyMode, eventToJson } from '../wire/events/event-json.ts'
+import { type BodyMode, writeEventJson } from '../wire/events/event-json.ts'
 import { isoTime, jsonOfValue } from '../wire/events/json-value.ts'
 
 export const outputKinds = ['text', 'jsonl', 'raw', 'hex', 'none'] as const
@@ -47,8 +47,7 @@ export function makeRenderer(options: RendererOptions): EventRenderer {
       }
     case 'jsonl':
       return (reader, writer) => {
-        const line = eventToJson(reader.event(), bodyMode)
-        writer.utf8(line, Buffer.byteLength(line))
+        writeEventJson(writer, reader.event(), bodyMode)
         writer.uint8(0x0a)
       }
     case 'text':

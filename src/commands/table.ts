@@ -6,6 +6,7 @@ import type { CommandTable } from '../cli/program.ts'
 export const commands = {
   capture: () => import('./capture.ts'),
   'capture-list': () => import('./capture-list.ts'),
+  'capture-export': () => import('./capture-export.ts'),
   checkpoint: () => import('./checkpoint.ts'),
   completion: () => import('./completion.ts'),
   'connection-string': () => import('./connection-string.ts'),

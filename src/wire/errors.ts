@@ -43,6 +43,7 @@ const projections = {
   'rule-exists': row('com.microsoft:entity-already-exists', 409, 6),
   'container-exists': row('com.microsoft:entity-already-exists', 409, 6),
   'blob-exists': row('com.microsoft:entity-already-exists', 409, 6),
+  'file-exists': row('com.microsoft:entity-already-exists', 409, 6),
   unauthorized: row('amqp:unauthorized-access', 401, 4),
   'token-invalid': row('amqp:unauthorized-access', 401, 4),
   'token-expired': row('amqp:unauthorized-access', 401, 4),

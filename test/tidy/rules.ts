@@ -82,11 +82,18 @@ const floors: readonly Floor[] = [
     may: ['src/base/', 'src/wire/', 'src/daemon/'],
     packages: ['pino', '@peculiar/x509', 'reflect-metadata'],
   },
-  { folder: 'src/client/', may: ['src/base/', 'src/wire/'], packages: ['rhea', 'undici', 'ws'] },
+  { folder: 'src/client/', may: ['src/base/', 'src/wire/'], packages: ['rhea', 'undici', 'ws', 'aws4fetch'] },
   {
     folder: 'src/cli/',
     may: ['src/base/', 'src/wire/', 'src/client/'],
-    packages: ['@oclif/core', 'cli-table3', 'cli-progress', 'string-width'],
+    packages: [
+      '@oclif/core',
+      'cli-table3',
+      'cli-progress',
+      'string-width',
+      'hyparquet-writer',
+      '@platformatic/wasm-utils/bundled',
+    ],
   },
   {
     folder: 'src/tui/',

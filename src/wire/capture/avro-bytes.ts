@@ -80,6 +80,14 @@ export function writeDouble(writer: ByteWriter, value: number): void {
   writer.position = writer.buffer.writeDoubleLE(value, writer.position)
 }
 
+/** Longer names are not kept. */
+const namesLengthMax = 64
+
+interface Name {
+  readonly text: string
+  readonly bytes: Buffer
+}
+
 /**
  * Reads values one after another from `buffer[position, end)`. Every length and count is compared with the bytes that are there
  * before anything is made of it, so a file cannot ask for more memory or time than it has bytes.
@@ -88,6 +96,7 @@ export class AvroCursor {
   buffer: Buffer
   position: number
   end: number
+  readonly #names: (Name | undefined)[] = new Array<Name | undefined>(namesLengthMax).fill(undefined)
 
   constructor(buffer: Buffer, start = 0, end = buffer.length) {
     this.buffer = buffer
@@ -153,6 +162,18 @@ export class AvroCursor {
     return this.buffer.toString('utf8', this.position - length, this.position)
   }
 
+  /** As `readText`; names come again and again, so the last one of each length is kept. */
+  readName(): string {
+    const length = this.skipBytes('a name')
+    const start = this.position - length
+    if (length >= namesLengthMax) return this.buffer.toString('utf8', start, this.position)
+    const known = this.#names[length]
+    if (known !== undefined && isSame(known.bytes, this.buffer, start)) return known.text
+    const text = this.buffer.toString('utf8', start, this.position)
+    this.#names[length] = { text, bytes: Buffer.from(this.buffer.subarray(start, this.position)) }
+    return text
+  }
+
   readDouble(): number {
     if (this.left < 8) throw this.wrong(`a double of 8 bytes has ${this.left}`)
     this.position += 8
@@ -181,4 +202,9 @@ export class AvroCursor {
     this.position += 1
     return byte
   }
+}
+
+function isSame(bytes: Buffer, buffer: Buffer, at: number): boolean {
+  for (let i = 0; i < bytes.length; i += 1) if (bytes[i] !== buffer[at + i]) return false
+  return true
 }

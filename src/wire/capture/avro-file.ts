@@ -63,15 +63,17 @@ export class AvroFileWriter {
   count = 0
   readonly #codec: Codec
   readonly #sync: Buffer
-  readonly #blockBytes: number
+  /** Size at which `isFull` says so. */
+  readonly blockBytes: number
   /** The buffer of the block cut last, and one that was given back. */
   #lent: Buffer | null = null
   #spare: Buffer | null = null
 
-  private constructor(codec: Codec, { sync, blockBytes = blockBytesDefault }: AvroFileWriterOptions) {
+  /** @param codec Loaded; `open` loads it. */
+  constructor(codec: Codec, { sync, blockBytes = blockBytesDefault }: Omit<AvroFileWriterOptions, 'codec'>) {
     this.#codec = codec
     this.#sync = sync
-    this.#blockBytes = blockBytes
+    this.blockBytes = blockBytes
     this.header = captureFileHeader(codec.name, sync)
     this.writer = new ByteWriter(blockBytes + blockBytes / 8)
     this.writer.position = headRoom
@@ -88,7 +90,12 @@ export class AvroFileWriter {
 
   /** The open block has reached the size given; cut it. */
   get isFull(): boolean {
-    return this.bytes >= this.#blockBytes
+    return this.bytes >= this.blockBytes
+  }
+
+  /** The records of the open block, uncompressed; a view. */
+  get openRecords(): Buffer {
+    return this.writer.buffer.subarray(headRoom, this.writer.position)
   }
 
   recordEnded(): void {

@@ -12,6 +12,9 @@ export class CaptureFileReader {
   readonly #file: AvroFileReader
   readonly #decode: RecordDecoder
   readonly #cursor = new AvroCursor(Buffer.alloc(0))
+  #block: AvroBlock | null = null
+  /** Records of the block handed over. */
+  #given = 0
 
   private constructor(file: AvroFileReader, decode: RecordDecoder) {
     this.#file = file
@@ -38,31 +41,44 @@ export class CaptureFileReader {
     return this.#file.position
   }
 
-  /** @throws EhubError `integrity` for a block that is not whole, naming file, block and byte. */
-  nextBlock(): Promise<AvroBlock | null> {
-    return this.#file.nextBlock()
+  /**
+   * Moves to the next block; null at the end of the file.
+   * @throws EhubError `integrity` for a block that is not whole, naming file, block and byte.
+   */
+  async nextBlock(): Promise<AvroBlock | null> {
+    this.#block = null
+    const block = await this.#file.nextBlock()
+    if (block === null) return null
+    this.#block = block
+    this.#given = 0
+    this.#cursor.open(block.payload, 0, block.payload.length)
+    return block
   }
 
   /**
-   * Hands over every record of the block in order.
-   * @throws EhubError `integrity` naming file, block, record and byte, after everything before it has been handed over; whatever
-   *   `take` throws.
+   * The block's next record; null behind its last.
+   * @throws EhubError `integrity` naming file, block, record and byte, after everything before it has been handed over.
    */
-  forEach({ index, at, count, payload }: AvroBlock, take: (record: CaptureRecord) => void): void {
+  nextRecord(): CaptureRecord | null {
+    const block = this.#block
+    if (block === null) return null
     const cursor = this.#cursor
-    cursor.open(payload, 0, payload.length)
-    const { name } = this.#file
-    for (let i = 0; i < count; i += 1) {
-      const start = cursor.position
-      let record: CaptureRecord
-      try {
-        record = this.#decode(cursor)
-      } catch (error) {
-        if (!(error instanceof EhubError)) throw error
-        throw damaged(name, index, at, `record ${i} of ${count}, ${start} bytes into it: ${error.message}`, error)
-      }
-      take(record)
+    const { index, at, count } = block
+    if (this.#given === count) {
+      this.#block = null
+      if (cursor.left === 0) return null
+      throw damaged(this.#file.name, index, at, `${cursor.left} bytes are left behind its ${count} records`)
     }
-    if (cursor.left > 0) throw damaged(name, index, at, `${cursor.left} bytes are left behind its ${count} records`)
+    const start = cursor.position
+    try {
+      const record = this.#decode(cursor)
+      this.#given += 1
+      return record
+    } catch (error) {
+      this.#block = null
+      if (!(error instanceof EhubError)) throw error
+      const what = `record ${this.#given} of ${count}, ${start} bytes into it: ${error.message}`
+      throw damaged(this.#file.name, index, at, what, error)
+    }
   }
 }

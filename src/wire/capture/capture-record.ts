@@ -61,28 +61,33 @@ export function writeCaptureValue(writer: ByteWriter, value: CaptureValue): void
 export function readCaptureRecord(cursor: AvroCursor): CaptureRecord {
   const sequence = cursor.readLong()
   const offset = cursor.readText('Offset')
-  const timeText = cursor.readText('EnqueuedTimeUtc')
+  const timeBytes = cursor.skipBytes('EnqueuedTimeUtc')
+  const timeEnd = cursor.position
   const systemProperties = readMap(cursor, valueBranches.bytes)
   const properties = readMap(cursor, valueBranches.null)
   const branch = cursor.readLong()
   if (branch !== bodyBranches.null && branch !== bodyBranches.bytes)
     throw cursor.wrong(`Body has branch ${branch} of 2`)
   const body = branch === bodyBranches.null ? null : cursor.readBytes('Body')
-  return {
-    sequence,
-    offset,
-    enqueuedTimeMs: enqueuedTimeOf(timeText, systemProperties),
-    systemProperties,
-    properties,
-    body,
-  }
+  // The text is only looked at where there is nothing better.
+  const enqueuedTimeMs =
+    exactTimeOf(systemProperties) ?? timeOfText(cursor.buffer.toString('utf8', timeEnd - timeBytes, timeEnd))
+  return { sequence, offset, enqueuedTimeMs, systemProperties, properties, body }
 }
 
 /** The exact time of the system properties, else the text's. @throws EhubError `decode-error` when neither is a time. */
 export function enqueuedTimeOf(text: string, systemProperties: CaptureMap): number {
+  return exactTimeOf(systemProperties) ?? timeOfText(text)
+}
+
+function exactTimeOf(systemProperties: CaptureMap): number | null {
   for (const [name, value] of systemProperties) {
     if (name === annotations.enqueuedTime && typeof value.value === 'number') return value.value
   }
+  return null
+}
+
+function timeOfText(text: string): number {
   const timeMs = parseEnqueuedTime(text)
   if (timeMs === null) throw new EhubError('decode-error', `EnqueuedTimeUtc "${text.slice(0, 60)}" is no time`)
   return timeMs
@@ -105,7 +110,7 @@ function readMap(cursor: AvroCursor, branchMax: number): CaptureMap {
   const map: [string, CaptureValue][] = []
   for (; count > 0; count = cursor.readMapCount()) {
     for (let i = 0; i < count; i += 1) {
-      const name = cursor.readText('name of a property')
+      const name = cursor.readName()
       map.push([name, readValue(cursor, branchMax)])
     }
   }

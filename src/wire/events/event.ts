@@ -94,10 +94,11 @@ export class EventReader {
   readonly #partition: string
   readonly #sections = new MessageSections()
   readonly #entries = new MapEntries()
+  /** The message read last is `buffer[start, end)`, as the broker sent it. */
+  buffer: Buffer = Buffer.alloc(0)
+  start = 0
+  end = 0
   #annotations: (readonly [AmqpValue, AmqpValue])[] = []
-  #buffer: Buffer = Buffer.alloc(0)
-  #start = 0
-  #end = 0
 
   constructor(hub: string, partition: string) {
     this.#hub = hub
@@ -106,9 +107,9 @@ export class EventReader {
 
   /** @throws EhubError `decode-error`. */
   read(buffer: Buffer, start: number, end: number): void {
-    this.#buffer = buffer
-    this.#start = start
-    this.#end = end
+    this.buffer = buffer
+    this.start = start
+    this.end = end
     this.sequence = null
     this.offset = null
     this.enqueuedTimeMs = null
@@ -126,8 +127,8 @@ export class EventReader {
   dataBody(): Buffer | null {
     const { bodyCode, bodyCount, bodyStart, bodyEnd, isNormal } = this.#sections
     if (bodyCode !== sectionCodes.data || bodyCount !== 1 || !isNormal) return null
-    const isShort = this.#buffer[bodyStart + 3] === 0xa0
-    return this.#buffer.subarray(bodyStart + (isShort ? 5 : 8), bodyEnd)
+    const isShort = this.buffer[bodyStart + 3] === 0xa0
+    return this.buffer.subarray(bodyStart + (isShort ? 5 : 8), bodyEnd)
   }
 
   /** The event read last; its body is a view of the bytes read. */
@@ -135,7 +136,7 @@ export class EventReader {
     const { headerStart, propertiesStart, applicationPropertiesStart, footerStart } = this.#sections
     const data = this.dataBody()
     const isPlain = headerStart < 0 && propertiesStart < 0 && applicationPropertiesStart < 0 && footerStart < 0
-    const message = isPlain && data !== null ? null : decodeMessage(this.#buffer, this.#start, this.#end)
+    const message = isPlain && data !== null ? null : decodeMessage(this.buffer, this.start, this.end)
     return {
       hub: this.#hub,
       partition: this.#partition,

@@ -85,8 +85,8 @@ export async function* streamOf(bytes: Buffer, pieceBytes = 100): AsyncGenerator
 /** Records as our reader sees them. */
 export async function recordsOf(file: Buffer, pieceBytes = 100, into: CaptureRecord[] = []): Promise<CaptureRecord[]> {
   const reader = await CaptureFileReader.open('test.avro', streamOf(file, pieceBytes))
-  for (let block = await reader.nextBlock(); block !== null; block = await reader.nextBlock()) {
-    reader.forEach(block, (record) => into.push(record))
+  while ((await reader.nextBlock()) !== null) {
+    for (let record = reader.nextRecord(); record !== null; record = reader.nextRecord()) into.push(record)
   }
   return into
 }
