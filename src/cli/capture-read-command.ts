@@ -2,7 +2,7 @@
 
 import type { Clock } from '../base/clock.ts'
 import { EhubError } from '../base/error.ts'
-import { type CaptureSource, openCaptureSource } from '../client/capture/capture-source.ts'
+import { openCaptureSource } from '../client/capture/capture-source.ts'
 import { defaultNameFormat, parseNameFormat } from '../wire/capture/file-name.ts'
 import { unescape } from '../wire/events/event-format.ts'
 import { parsePartitionList, parsePositionSpec } from '../wire/events/position.ts'
@@ -10,6 +10,7 @@ import { formatCount, formatElapsed, formatSize } from '../wire/events/units.ts'
 import { projectError } from '../wire/errors.ts'
 import { type ByteTarget, openOutputFile, openStdout } from './byte-target.ts'
 import { CaptureCheck } from './capture-check.ts'
+import type { CapturedFiles } from './captured-source.ts'
 import { CaptureRead, type ReadAccount, type ReadProgress } from './capture-read.ts'
 import { type EventSink, type ExportBodyMode, type ExportFormat, exportFormats, openSink } from './capture-sinks.ts'
 import type { Interrupts } from './interrupts.ts'
@@ -37,10 +38,10 @@ export interface CaptureReadFlags {
 
 export interface CaptureReadCommandOptions {
   readonly flags: CaptureReadFlags
-  /** Hub named, for events whose file does not say; null: none. */
+  /** Hub named: files that are said to be of another are left out; null: none. */
   readonly hub: string | null
-  /** Sources beside those of the flags. */
-  readonly sources: readonly CaptureSource[]
+  /** Where that hub is captured to; null: not asked for. */
+  readonly captured: CapturedFiles | null
   readonly clock: Clock
   readonly output: Output
   readonly interrupts: Interrupts
@@ -67,11 +68,14 @@ export async function captureReadCommand(options: CaptureReadCommandOptions): Pr
   const isOnlyChecked = flags.verify && flags.out === undefined
   checkFlags(flags, format, output)
   const nowMs = clock.now()
-  const formats = (
-    flags['name-format'] === undefined ? [defaultNameFormat, ...otherNameFormats] : [flags['name-format']]
-  ).map(parseNameFormat)
+  const usual = [
+    ...(options.captured === null ? [] : [options.captured.nameFormat]),
+    defaultNameFormat,
+    ...otherNameFormats,
+  ]
+  const formats = (flags['name-format'] === undefined ? usual : [flags['name-format']]).map(parseNameFormat)
   const sources = [
-    ...options.sources,
+    ...(options.captured === null ? [] : [options.captured.source]),
     ...(await Promise.all(flags.source.map((source) => openCaptureSource(source, env, clock)))),
   ]
   const file = flags.out === undefined || flags.out === '-' ? null : flags.out

@@ -7,6 +7,7 @@ import { type CaptureSource, placeFiles, type PlacedFile } from '../client/captu
 import { eventOfRecord } from '../wire/capture/capture-event.ts'
 import { CaptureFileReader } from '../wire/capture/capture-reader.ts'
 import type { NameFormat } from '../wire/capture/file-name.ts'
+import { entityKey } from '../wire/entity-names.ts'
 import type { Event } from '../wire/events/event.ts'
 import type { PositionSpec } from '../wire/events/position.ts'
 import type { CaptureCheck } from './capture-check.ts'
@@ -44,7 +45,7 @@ export interface CaptureReadOptions {
   /** null: damage ends the reading; else it is noted and the next file goes on. */
   readonly check: CaptureCheck | null
   readonly progress: ReadProgress
-  /** Hub to say where a file's name does not. */
+  /** Files said to be of another are left out; said of events whose file does not; null: all. */
   readonly hub: string | null
   /** Takes a wanted event; synchronous. */
   readonly onEvent: (event: Event) => void
@@ -92,7 +93,8 @@ export class CaptureRead {
   }
 
   #isWanted({ file, place }: PlacedFile): boolean {
-    const { partitions } = this.#options
+    const { partitions, hub } = this.#options
+    if (place !== null && hub !== null && entityKey(place.hub) !== entityKey(hub)) return false
     if (partitions === null) return true
     if (place !== null) return partitions.has(place.partition)
     throw new EhubError('usage', `the name of ${file.label} does not say of which partition it is`, {

@@ -92,7 +92,7 @@ export default class CaptureExport extends DataCommand {
         ...shared,
         flags: { ...flags, source: flags.source ?? [] },
         hub: args.hub ?? null,
-        sources: [],
+        captured: flags.captured ? await this.#captured(args.hub) : null,
       })
     }
     const { out } = flags
@@ -116,5 +116,11 @@ export default class CaptureExport extends DataCommand {
       retryDeadlineMs: this.retryDeadlineMs,
       connect: (target) => this.hubClient(target),
     })
+  }
+
+  async #captured(hub: string | undefined) {
+    if (hub === undefined) throw new EhubError('usage', '--captured needs the hub whose files are meant')
+    const { capturedFiles } = await import('../cli/captured-source.ts')
+    return capturedFiles(this.control(), hub, process.env, this.clock)
   }
 }

@@ -35,12 +35,12 @@ export async function readFiles(
     const reader = await CaptureFileReader.open(name, only(bytes))
     const sequences: number[] = []
     let firstTimeMs = Number.NaN
-    for (let block = await reader.nextBlock(); block !== null; block = await reader.nextBlock()) {
-      reader.forEach(block, (record) => {
+    while ((await reader.nextBlock()) !== null) {
+      for (let record = reader.nextRecord(); record !== null; record = reader.nextRecord()) {
         sequences.push(record.sequence)
         if (sequences.length === 1) firstTimeMs = record.enqueuedTimeMs
         judge(place.partition, record.sequence, record.body === null ? null : Buffer.from(record.body))
-      })
+      }
     }
     const digest = createHash('sha256').update(bytes).digest('hex')
     found.push({ name, partition: place.partition, startMs: place.startMs, sequences, firstTimeMs, digest })
