@@ -106,15 +106,17 @@ async function moveAndRemove(
   parent: DiskPath,
   trash: DiskPath,
 ): Promise<void> {
+  let isThere = true
   try {
     await disk.rename(path, trash)
   } catch (error) {
-    if (error instanceof DiskError && error.systemCode === 'ENOENT') return
-    throw error
+    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+    isThere = false
   }
-  // A rename is durable when both folders are.
+  // Whatever follows: a folder made again under this name is another one, and its name is not durable yet.
+  folders.forget(path)
+  // A rename is durable when both folders are, also one of an attempt before this that got no further.
   await disk.syncDirectory(trashFolder)
   await disk.syncDirectory(parent)
-  folders.forget(path)
-  await removeAll(disk, trash)
+  if (isThere) await removeAll(disk, trash)
 }

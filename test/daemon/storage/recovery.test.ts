@@ -84,6 +84,27 @@ test('a deleted group does not come back, whatever the crash', async (t) => {
   }
 })
 
+test('a group made again after a deletion that failed half way is not replaced by the old one in a power cut', async (t) => {
+  for (const outcome of crashOutcomes) {
+    const disk = new SimDisk()
+    const { engine } = await openOn(disk)
+    const old = await engine.openLog(id, os)
+    await old.append(new BatchMaker().batches(5, 700))
+    let failures = 0
+    disk.faults = ({ kind, path }) =>
+      kind === 'syncDirectory' && path === 'logs' && failures++ === 0 ? { kind: 'error', code: 'EIO' } : null
+    await assert.rejects(engine.deleteGroup(id.group), (error) => isEhubError(error, 'storage-failed'))
+    await engine.deleteGroup(id.group)
+    const log = await engine.openLog(id, sync)
+    const batches = new BatchMaker().batches(3, 300)
+    for (const batch of batches) await log.append([batch])
+    // From here on they are in the segments alone.
+    await engine.close()
+    const { log: after } = await openLogOn(t, disk.crash(outcome))
+    assert.deepEqual(plain(await readAll(after)), plain(batches), outcome)
+  }
+})
+
 test('a lost newest journal file is not taken for the end of the log', async (t) => {
   const disk = new SimDisk()
   const { engine } = await openOn(disk)
