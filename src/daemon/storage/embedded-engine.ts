@@ -258,7 +258,8 @@ class EmbeddedEngine implements StorageEngine {
       folders: this.#folders,
       log: this.#log,
       mayHoldMore: !this.#wasClean && known?.isFound === true,
-      unsyncedBytesMax: this.#isDoubtful ? Infinity : this.#options.unsyncedBytesMax,
+      unsyncedBytesMax: this.#options.unsyncedBytesMax,
+      isDoubtful: this.#isDoubtful && (known === undefined || known.isFound),
     }
     if (this.#deleting.has(id.group)) await this.#removeGroup(id.group)
     const found = await openLogFiles(id, known?.state ?? null, parts)

@@ -143,6 +143,9 @@ export function envelopeNeedle(generation: number): Buffer {
   return needle
 }
 
+/** What of the needle is the same in every segment. */
+export const envelopeMagicBytes: Buffer = envelopeNeedle(0).subarray(0, 4)
+
 /** Distance from an envelope's beginning to its needle. */
 export const needleOffset = 4
 

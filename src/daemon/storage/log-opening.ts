@@ -29,6 +29,8 @@ export interface LogOpeningParts extends LogFilesParts {
   readonly unsyncedBytesMax: number
   /** The last run did not end cleanly: look whether the segments hold more than the journal says. */
   readonly mayHoldMore: boolean
+  /** Something of the journal is lost: what it would have said of this log may be. */
+  readonly isDoubtful: boolean
 }
 
 // Copies of torn tails kept; a crash loop must not fill the disk with them.
@@ -166,7 +168,8 @@ async function findDamage(files: LogFiles, segment: Segment, state: LogState): P
     return [{ from: segment.baseSequence, to, detail: `no intact header in ${segment.path}` }]
   const begin = { sequence: segment.baseSequence, offset: segment.header.baseOffset }
   const place = { segment, position: headerBytes, end: begin, timeMs: null }
-  return (await scanTail(files, files.segments.indexOf(segment), place, to, Infinity)).damaged
+  const limits = { claimedEnd: to, searchBytesMax: Infinity, isDoubtful: false }
+  return (await scanTail(files, files.segments.indexOf(segment), place, limits)).damaged
 }
 
 async function scanFrom(
@@ -176,14 +179,16 @@ async function scanFrom(
   parts: LogOpeningParts,
 ): Promise<TailScan> {
   const { segments } = files
+  const { isDoubtful } = parts
+  const searchBytesMax = isDoubtful ? Infinity : parts.unsyncedBytesMax * 2
   if (state !== null) {
     const place = { segment: null, position: state.position, end: state.end, timeMs: state.lastTimeMs }
     const synced = segments.findIndex(({ baseSequence }) => baseSequence === state.segmentBase)
     const segment = segments[synced]
     const from = synced >= 0 ? synced : segments.findIndex(({ baseSequence }) => baseSequence >= state.end.sequence)
     const index = from < 0 ? segments.length : from
-    const reach = parts.unsyncedBytesMax * 2
-    return scanTail(files, index, { ...place, segment: segment ?? null }, state.end.sequence, reach)
+    const limits = { claimedEnd: state.end.sequence, searchBytesMax, isDoubtful }
+    return scanTail(files, index, { ...place, segment: segment ?? null }, limits)
   }
   // Nothing is known: the newest segment with a header is read from its beginning.
   for (let index = segments.length - 1; index >= 0; index--) {
@@ -192,10 +197,9 @@ async function scanFrom(
     if (segment === undefined || header === null) continue
     const end = { sequence: header.baseSequence, offset: header.baseOffset }
     const place = { segment, position: headerBytes, end, timeMs: header.previousTimeMs }
-    return scanTail(files, index, place, header.durableEnd, parts.unsyncedBytesMax * 2)
+    return scanTail(files, index, place, { claimedEnd: header.durableEnd, searchBytesMax, isDoubtful })
   }
-  const isTorn = segments.length > 0
-  return { place: { ...emptyPlace, end: start }, damaged: [], isTorn }
+  return scanTail(files, 0, { ...emptyPlace, end: start }, { claimedEnd: 0, searchBytesMax, isDoubtful })
 }
 
 /** A torn tail: copied aside for a person to look at, then cut, so that no later reader meets it again. */

@@ -3,8 +3,10 @@
 //
 // The one rule: what is not intact is corruption when something says that it had been synced, an envelope or a segment
 // header written later (`durableEnd`) or the journal; otherwise it and everything behind it is a torn tail, written and
-// never synced, of which a power cut may keep any part.
+// never synced, of which a power cut may keep any part. When the journal is lost nothing can say so any more, and nothing
+// is taken for torn.
 
+import { claimedEnd } from './claimed-end.ts'
 import type { LogFiles } from './log-files.ts'
 import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
 import type { Damage } from './log-reader.ts'
@@ -29,20 +31,26 @@ interface Cut {
 
 const windowBytes = 1024 * 1024
 
+export interface TailScanLimits {
+  /** Sequences below it are known to have been synced. */
+  readonly claimedEnd: number
+  /** How far unsynced bytes reach at most. */
+  readonly searchBytesMax: number
+  /** The journal is not whole: what would have said that something was synced may be lost. */
+  readonly isDoubtful: boolean
+}
+
 /**
  * @param from Index of the segment to begin in; `place` lies in it, or before it when its `segment` is another.
- * @param claimedEnd Sequences below it are known to have been synced.
- * @param searchBytesMax How far unsynced bytes reach at most.
  * @throws DiskError
  */
 export async function scanTail(
   files: LogFiles,
   from: number,
   place: LogPlace,
-  claimedEnd: number,
-  searchBytesMax: number,
+  limits: TailScanLimits,
 ): Promise<TailScan> {
-  const scan = new Scan(place, claimedEnd)
+  const scan = new Scan(place, limits)
   const found = files.segments.slice(from)
   for (const [index, segment] of found.entries()) {
     await files.loadHeader(segment)
@@ -50,7 +58,7 @@ export async function scanTail(
     const previous = next === undefined ? null : ((await files.loadHeader(next))?.previous ?? null)
     // Where the next segment says that this one ended, it ended, also after a failed sync left more in it.
     const limit = previous?.baseSequence === segment.baseSequence ? previous.endPosition : Infinity
-    await scan.walk(files, segment, limit, searchBytesMax)
+    await scan.walk(files, segment, limit)
   }
   return scan.result()
 }
@@ -58,23 +66,29 @@ export async function scanTail(
 class Scan {
   #place: LogPlace
   #claimedEnd: number
+  #claimedOffset = 0
   /** Where the append began that the last envelope belongs to, when that envelope says that it goes on. */
   #openAppend: LogPlace | null = null
   #appendStart: LogPlace
   #holes: Cut[] = []
   #isTorn = false
+  readonly #limits: TailScanLimits
 
-  constructor(place: LogPlace, claimedEnd: number) {
+  constructor(place: LogPlace, limits: TailScanLimits) {
     this.#place = place
     this.#appendStart = place
-    this.#claimedEnd = claimedEnd
+    this.#claimedEnd = limits.claimedEnd
+    this.#limits = limits
   }
 
-  async walk(files: LogFiles, segment: Segment, limit: number, searchBytesMax: number): Promise<void> {
+  async walk(files: LogFiles, segment: Segment, limit: number): Promise<void> {
+    const { searchBytesMax } = this.#limits
     const { header } = segment
     // Without a header nothing in it can be told from old bytes. If it was synced, what is written later says so.
     if (header === null) {
       this.#isTorn = true
+      const { offset } = this.#place.end
+      await this.#doubt(files, segment, headerBytes, { sequence: segment.baseSequence, offset })
       return
     }
     this.#claimedEnd = Math.max(this.#claimedEnd, header.durableEnd)
@@ -84,6 +98,7 @@ class Scan {
     }
     const isSame = this.#place.segment === segment
     const position = isSame ? this.#place.position : headerBytes
+    let end = position
     const held = await files.hold(segment)
     try {
       const size = Math.min(limit, await held.file.size())
@@ -100,12 +115,28 @@ class Scan {
       })
       this.#place = { ...this.#place, segment, position }
       await this.#follow(walker)
+      end = walker.position
       const rest = Buffer.alloc(12)
       await held.file.read(rest, walker.position + needleOffset)
       if (rest.equals(envelopeNeedle(header.generation))) this.#isTorn = true
     } finally {
       held.release()
     }
+    // Not where the next segment says that this one ended: nothing beyond ever counted.
+    if (limit === Infinity) await this.#doubt(files, segment, end, this.#place.end)
+  }
+
+  /** Nobody can say that what follows `from` was not acknowledged. */
+  async #doubt(files: LogFiles, segment: Segment, from: number, expected: Position): Promise<void> {
+    if (!this.#limits.isDoubtful) return
+    if (this.#openAppend === null) this.#claim(this.#place.end)
+    const claimed = await claimedEnd(files, segment, from, expected)
+    if (claimed !== null) this.#claim(claimed)
+  }
+
+  #claim(end: Position): void {
+    this.#claimedEnd = Math.max(this.#claimedEnd, end.sequence)
+    this.#claimedOffset = Math.max(this.#claimedOffset, end.offset)
   }
 
   result(): TailScan {
@@ -117,7 +148,8 @@ class Scan {
       return { place: this.#openAppend, damaged: proven, isTorn: true }
     }
     if (this.#place.end.sequence < this.#claimedEnd) {
-      const { sequence, offset } = this.#place.end
+      const { sequence } = this.#place.end
+      const offset = Math.max(this.#place.end.offset, this.#claimedOffset)
       proven.push({ from: sequence, to: this.#claimedEnd, detail: 'synced events are missing at the end' })
       const place = { ...this.#place, segment: null, position: 0, end: { sequence: this.#claimedEnd, offset } }
       return { place, damaged: proven, isTorn: this.#isTorn }

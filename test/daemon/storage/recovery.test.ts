@@ -228,3 +228,46 @@ test('a journal that lost its end does not cut off what the segments have', asyn
   const { log: after } = await openLogOn(t, disk)
   assert.deepEqual(plain(await readAll(after)), plain(batches))
 })
+
+for (const [what, firstByte, ends] of [
+  ['every envelope', 1024 + 90, [10]],
+  ['everything, headers too', 40, [1, 10]],
+] as const) {
+  test(`when journal and segment are both damaged nothing is taken for a torn tail: ${what}`, async (t) => {
+    // A state log damaged all over was cut off as torn, and the hubs were gone with a warning.
+    const disk = new SimDisk()
+    const config = { ...sync, segmentBytes: 100_000 }
+    const { engine } = await openOn(disk)
+    const log = await engine.openLog(id, config)
+    for (const batch of new BatchMaker().batches(10, 400)) await log.append([batch])
+    await engine.close()
+    for (const [path] of disk.files()) {
+      if (!path.endsWith('.wal') && !path.endsWith('.log')) continue
+      disk.corrupt(path, (bytes) => {
+        const isSegment = path.endsWith('.log')
+        const step = isSegment ? 480 : 200
+        for (let at = isSegment ? firstByte : 40; at < bytes.length; at += step) bytes[at] = (bytes[at] ?? 0) ^ 0x20
+        return bytes
+      })
+    }
+    const before = disk.files().get('logs/ns1.h1/0/00000000000000000000.log')
+    const { log: after, engine: again } = await openLogOn(t, disk, config)
+    await assert.rejects(after.read(0, 1000), (error) => isEhubError(error, 'storage-corrupt'))
+    assert.ok(
+      ends.some((end) => end === after.end.sequence),
+      `ends at ${after.end.sequence}`,
+    )
+    const { length } = after.statistics().damaged
+    assert.equal(length, 1)
+    const next = new BatchMaker(after.end.sequence, after.end.offset)
+    next.timeMs = 2_000_000_000_000
+    await after.append([next.batch(1, 50)])
+    assert.equal((await after.read(after.end.sequence - 1, 100)).length, 1)
+    await again.close()
+    const kept = disk.files().get('logs/ns1.h1/0/00000000000000000000.log')
+    assert.ok(before !== undefined && kept?.equals(before))
+    const { log: later } = await openLogOn(t, disk, config)
+    await assert.rejects(later.read(0, 1000), (error) => isEhubError(error, 'storage-corrupt'))
+    assert.equal(later.end.sequence, after.end.sequence)
+  })
+}
