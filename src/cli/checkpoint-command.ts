@@ -4,12 +4,13 @@
 import type { Clock } from '../base/clock.ts'
 import { EhubError } from '../base/error.ts'
 import type { ControlClient } from '../client/control-client.ts'
-import type { CheckpointReply, HubDetailsReply, PartitionReply, PositionRequest } from '../wire/control/contract.ts'
-import { parsePositionSpec, type Position, positionOf } from '../wire/events/position.ts'
+import type { CheckpointReply, HubDetailsReply, PartitionReply } from '../wire/control/contract.ts'
+import { parsePositionSpec, positionOf } from '../wire/events/position.ts'
 import { isoTime } from '../wire/events/json-value.ts'
 import { type Change, changesOf, copies, deletions, imports, repairs, shifts } from './checkpoint-changes.ts'
 import { formatCheckpoints, readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts'
 import { confirm } from './confirm.ts'
+import { nextSequenceAt } from './next-sequence.ts'
 import type { Output } from './output.ts'
 import { choosePartitions, groupOf } from './receive-command.ts'
 
@@ -166,7 +167,7 @@ async function moves(scope: Scope, text: string, nowMs: number): Promise<readonl
   for (const partition of scope.partitions) {
     const position = positionOf(spec, partition.partition)
     if (position === null || position.kind === 'checkpoint') continue
-    const next = await nextSequenceAt(scope, partition, position)
+    const next = await nextSequenceAt({ control: scope.control, hub: scope.hub.name }, partition, position)
     // Before the very first event there is nothing handled, which is what no checkpoint says.
     places.set(partition.partition, next > 0 ? next - 1 : null)
   }
@@ -181,45 +182,6 @@ function checkPartitions({ name, partitions }: HubDetailsReply, named: Iterable<
     if (partitions.every(({ partition }) => partition !== index)) {
       throw new EhubError('partition-not-found', `no partition ${index} in hub "${name}"`)
     }
-  }
-}
-
-/** Sequence number a reader from there gets first. */
-async function nextSequenceAt(scope: Scope, partition: PartitionReply, position: Position): Promise<number> {
-  const { beginSequence, lastSequence } = partition
-  const end = lastSequence + 1
-  if (position.kind === 'relative') {
-    return position.to === 'beginning'
-      ? Math.min(end, beginSequence + position.count)
-      : Math.max(beginSequence, end - position.count)
-  }
-  const { sequence } = await scope.control.call('resolvePosition', {
-    hub: scope.hub.name,
-    partition: partition.partition,
-    position: requestOf(position, partition),
-  })
-  return sequence
-}
-
-function requestOf(position: Position, { partition, lastSequence }: PartitionReply): PositionRequest {
-  switch (position.kind) {
-    case 'beginning':
-      return { kind: 'beginning' }
-    case 'end':
-      return { kind: 'end', isInclusive: false }
-    case 'sequence':
-      if (position.sequence > lastSequence + 1) {
-        const end = `partition ${partition} ends at ${lastSequence + 1}`
-        throw new EhubError('position-out-of-range', `sequence number ${position.sequence} is not there yet, ${end}`)
-      }
-      return { kind: 'sequence', sequence: position.sequence, isInclusive: position.isInclusive }
-    case 'offset':
-      return { kind: 'offset', offset: Number(position.offset), isInclusive: position.isInclusive }
-    case 'time':
-      return { kind: 'time', timeMs: position.timeMs, isInclusive: true }
-    case 'relative':
-    case 'checkpoint':
-      throw new EhubError('usage', `a checkpoint cannot be set to "${position.kind}"`)
   }
 }
 

@@ -23,6 +23,7 @@ export const commands = {
   'delete-hub': () => import('./delete-hub.ts'),
   describe: () => import('./describe.ts'),
   doctor: () => import('./doctor.ts'),
+  expire: () => import('./expire.ts'),
   inspect: () => import('./inspect.ts'),
   lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),
@@ -32,6 +33,7 @@ export const commands = {
   'update-hub': () => import('./update-hub.ts'),
   top: () => import('./top.ts'),
   verify: () => import('./verify.ts'),
+  purge: () => import('./purge.ts'),
   receive: () => import('./receive.ts'),
   send: () => import('./send.ts'),
 } as const satisfies CommandTable

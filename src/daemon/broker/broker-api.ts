@@ -294,11 +294,10 @@ export interface Retentions {
    */
   expire(caller: Caller, hub: string, isClockRight: boolean): Promise<readonly TrimReport[]>
   /**
-   * Removes what lies before the position, whatever its age.
-   * @param partition null: every one.
-   * @throws EhubError as `expire`, `partition-not-found`, `position-out-of-range`.
+   * Removes the events before `sequence`, whatever their age.
+   * @throws EhubError as `expire`, `partition-not-found`, `position-out-of-range` beyond the next event to come.
    */
-  purge(caller: Caller, hub: string, partition: number | null, position: StartPosition): Promise<readonly TrimReport[]>
+  purge(caller: Caller, hub: string, partition: number, sequence: number): Promise<TrimReport>
   /** Makes exact what `describePartition` says of the beginning, of one partition or (null) all, of one hub or (null) all. */
   look(caller: Caller, hub: string | null, partition: string | null): Promise<void>
   status(caller: Caller): RetentionStatus

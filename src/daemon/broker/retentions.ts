@@ -1,6 +1,6 @@
 // Retention for those who ask (promises: `broker-api.ts`).
 
-import type { Caller, Retentions, StartPosition } from './broker-api.ts'
+import type { Caller, Retentions } from './broker-api.ts'
 import { checkRight } from './callers.ts'
 import type { InProgress } from './in-progress.ts'
 import type { Janitor } from './janitor.ts'
@@ -8,7 +8,7 @@ import type { OpenHub } from './open-hub.ts'
 import type { OpenHubs } from './open-hubs.ts'
 import type { Partition } from './partition.ts'
 import { hubPath, managementPath, namespacePath } from './paths.ts'
-import { placePosition, searchPlacement } from './positions.ts'
+import { outOfRange } from './positions.ts'
 import type { Retention } from './retention.ts'
 import type { RetentionStatus, TrimReport } from './retentions-api.ts'
 import type { HubState } from './state.ts'
@@ -48,25 +48,16 @@ export class HubRetentions implements Retentions {
     })
   }
 
-  purge(caller: Caller, name: string, index: number | null, position: StartPosition): Promise<readonly TrimReport[]> {
+  purge(caller: Caller, name: string, index: number, sequence: number): Promise<TrimReport> {
     checkRight(caller, 'manage', hubPath(name))
     const { retention, janitor, inProgress } = this.#input
     const hub = this.#open(caller, name)
-    const partitions = index === null ? hub.partitions : [hub.partitionOfText(String(index))]
-    return inProgress.run(async () => {
-      // All positions before anything is removed: one that does not exist must not leave half of them purged.
-      const sequences: number[] = []
-      for (const partition of partitions) {
-        await partition.retained.look()
-        sequences.push(await searchPlacement(partition, placePosition(position, partition.ends())))
-      }
-      const reports: TrimReport[] = []
-      for (const [at, partition] of partitions.entries()) {
-        const sequence = sequences[at] ?? 0
-        reports.push(await janitor.exclusively(partition, () => retention.trim(hub, partition, sequence)))
-      }
-      return reports
-    })
+    const partition = hub.partitionOfText(String(index))
+    const { end } = partition.log
+    if (!Number.isSafeInteger(sequence) || sequence < 0 || sequence > end.sequence) {
+      throw outOfRange('sequence number', sequence, end.sequence - 1)
+    }
+    return inProgress.run(() => janitor.exclusively(partition, () => retention.trim(hub, partition, sequence)))
   }
 
   async look(caller: Caller, name: string | null, text: string | null): Promise<void> {

@@ -113,6 +113,7 @@ export class LagSampler {
   async #pass(): Promise<void> {
     const { broker, caller, clock, log } = this.#options
     try {
+      await broker.retention.look(caller, null, null)
       const atMs = clock.now()
       const kept = new Set<string>()
       const hubs: HubRates[] = []

@@ -56,6 +56,21 @@ export interface HubReply extends HubSettingsReply {
   readonly storedBytes: number
 }
 
+/** What was removed of a partition. */
+export interface TrimReply {
+  readonly partition: number
+  readonly events: number
+  readonly bytes: number
+  /** Kept from here on because Capture has not written it yet; null: nothing is held. */
+  readonly heldFrom: number | null
+}
+
+/** Why events do not expire by the wall clock at present. */
+export interface ClockDoubtReply {
+  readonly aheadMs: number
+  readonly waitsMs: number
+}
+
 export interface PartitionReply {
   readonly partition: number
   readonly beginSequence: number
@@ -189,6 +204,20 @@ export interface ControlOperations extends CaptureOperations {
     request: { readonly hub: string; readonly partitionCount?: number } & Partial<HubSettingsReply>
     reply: HubReply
   }
+  /** Removes what has expired now. */
+  expireHub: {
+    request: {
+      readonly hub: string
+      /** A person says so: a clock that jumped ahead is believed. */
+      readonly isClockRight?: boolean
+    }
+    reply: { readonly partitions: readonly TrimReply[]; readonly doubt: ClockDoubtReply | null }
+  }
+  /** Removes the events before `sequence`, whatever their age. */
+  purgePartition: {
+    request: { readonly hub: string; readonly partition: number; readonly sequence: number }
+    reply: TrimReply
+  }
   describeHub: { request: { readonly hub: string }; reply: HubDetailsReply }
   deleteHub: { request: { readonly hub: string }; reply: Record<never, never> }
   createGroup: {
@@ -286,6 +315,8 @@ export const routes = {
   listHubs: { method: 'GET', path: '/hubs' },
   createHub: { method: 'PUT', path: '/hubs/:hub' },
   updateHub: { method: 'POST', path: '/hubs/:hub' },
+  expireHub: { method: 'POST', path: '/hubs/:hub/expire' },
+  purgePartition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/purge' },
   describeHub: { method: 'GET', path: '/hubs/:hub' },
   deleteHub: { method: 'DELETE', path: '/hubs/:hub' },
   createGroup: { method: 'PUT', path: '/hubs/:hub/groups/:group' },
@@ -344,6 +375,8 @@ export const requestFields = {
     ...settings,
   },
   updateHub: { hub: 'text', partitionCount: 'integer?', ...settings },
+  expireHub: { hub: 'text', isClockRight: 'boolean?' },
+  purgePartition: { hub: 'text', partition: 'integer', sequence: 'integer' },
   describeHub: hubOnly,
   deleteHub: hubOnly,
   createGroup: { hub: 'text', group: 'text', ifNotExists: 'boolean?' },

@@ -206,14 +206,18 @@ test('what Capture has not written yet is hidden, not deleted', async (t) => {
 test('a purge removes what lies before a position, whatever its age', async (t) => {
   const test = await openWith(t)
   const { broker, owner } = test
-  const purged = await broker.retention.purge(owner, 'orders', 0, { kind: 'sequence', sequence: 3, isInclusive: true })
-  assert.deepEqual(purged, [{ partition: 0, events: 3, bytes: 21, heldFrom: null }])
+  const purged = await broker.retention.purge(owner, 'orders', 0, 3)
+  assert.deepEqual(purged, { partition: 0, events: 3, bytes: 21, heldFrom: null })
   assert.deepEqual(await readFrom(test), [3, 4])
-  await broker.retention.purge(owner, 'orders', null, { kind: 'end', isInclusive: false })
+  await broker.retention.purge(owner, 'orders', 0, 5)
   assert.deepEqual(await readFrom(test), [])
   assert.throws(
-    () => broker.retention.purge(broker.anonymousCaller(''), 'orders', null, { kind: 'beginning' }),
+    () => broker.retention.purge(broker.anonymousCaller(''), 'orders', 0, 0),
     (error) => isEhubError(error, 'unauthorized'),
+  )
+  assert.throws(
+    () => broker.retention.purge(owner, 'orders', 0, 6),
+    (error) => isEhubError(error, 'position-out-of-range'),
   )
 })
 

@@ -35,7 +35,7 @@ export function managementNode(hub: string | null): RequestNode {
   return node
 }
 
-function read(request: AmqpMessage, { connection }: LinkHost, addressed: string | null): Reply {
+function read(request: AmqpMessage, { connection }: LinkHost, addressed: string | null): Reply | Promise<Reply> {
   const operation = requestText(request, requestKeys.operation)
   if (operation !== requestValues.read) {
     throw new EhubError('not-supported', `The operation '${operation ?? ''}' is not known to $management; READ is.`)
@@ -50,7 +50,7 @@ function read(request: AmqpMessage, { connection }: LinkHost, addressed: string 
   }
 }
 
-function describe(request: AmqpMessage, { context, peer }: ConnectionHost, hub: string): Reply {
+function describe(request: AmqpMessage, { context, peer }: ConnectionHost, hub: string): Reply | Promise<Reply> {
   const type = requestText(request, requestKeys.type)
   switch (type) {
     case requestValues.eventHub:
@@ -58,7 +58,11 @@ function describe(request: AmqpMessage, { context, peer }: ConnectionHost, hub: 
     case requestValues.partition: {
       const partition = requestText(request, requestKeys.partition)
       if (partition === null) throw new EhubError('argument-error', "READ of a partition needs 'partition'.")
-      return ok(partitionBody(context.broker.describePartition(peer.caller, hub, partition)))
+      const { broker } = context
+      const describeNow = () => ok(partitionBody(broker.describePartition(peer.caller, hub, partition)))
+      // Refused as it always was: at once, so that a token the request carries can be taken.
+      describeNow()
+      return broker.retention.look(peer.caller, hub, partition).then(describeNow)
     }
     default:
       throw new EhubError('argument-error', `The type '${type ?? ''}' cannot be read.`)

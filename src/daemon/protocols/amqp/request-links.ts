@@ -19,7 +19,7 @@ import type { Link } from './link.ts'
 import { managementNode } from './management.ts'
 import { Outlet } from './outlet.ts'
 import type { Refusal } from './refusals.ts'
-import { encodeReply, type RequestNode } from './request-node.ts'
+import { replyTo, type RequestNode } from './request-node.ts'
 
 /** The node of an address; null for addresses of events. */
 export function nodeOf(address: Address): RequestNode | null {
@@ -93,7 +93,19 @@ export class RequestLink implements Link, InletOwner {
   #answer(request: AmqpMessage): void {
     const link = this.#replyLink(request.properties?.replyTo ?? null)
     if (link === null) throw new EhubError('not-allowed', `no link receives the replies of ${this.#node.name}`)
-    link.reply(encodeReply(this.#node, request, this.#session))
+    const reply = replyTo(this.#node, request, this.#session)
+    if (reply instanceof Promise) void reply.then((late) => this.#replyLate(link, late))
+    else link.reply(reply)
+  }
+
+  /** A late reply may find a link that is gone, and has nobody to tell but the request's own link. */
+  #replyLate(link: ReplyLink, reply: Buffer): void {
+    try {
+      if (!link.isDisposed) link.reply(reply)
+    } catch (error) {
+      if (!isEhubError(error)) throw error
+      if (this.#session.links.includes(this)) this.#session.detachFor(this, error, {})
+    }
   }
 
   #replyLink(replyTo: string | null): ReplyLink | null {
@@ -138,6 +150,10 @@ export class ReplyLink implements Link, Feeder {
 
   get deliveryCount(): number {
     return this.#outlet.deliveryCount
+  }
+
+  get isDisposed(): boolean {
+    return this.#isDisposed
   }
 
   /** Queues a reply. @throws EhubError `quota-exceeded` when the client takes none of those that wait. */

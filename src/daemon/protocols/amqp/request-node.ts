@@ -32,15 +32,14 @@ export interface RequestNode {
   isSameAs(other: RequestNode): boolean
   /** Before a link is attached. @throws EhubError. */
   check(session: LinkHost): void
-  /** @throws EhubError, which becomes the reply. */
-  answer(request: AmqpMessage, session: LinkHost): Reply
+  /** @throws EhubError, also as a rejection, which becomes the reply. */
+  answer(request: AmqpMessage, session: LinkHost): Reply | Promise<Reply>
   /** What the request was about, for the words of a failure. */
   placeOf(request: AmqpMessage): Place
 }
 
 /** The reply's message: correlated by the request's message-id in its own type, which is what each SDK compares. */
-export function encodeReply(node: RequestNode, request: AmqpMessage, session: LinkHost): Buffer {
-  const reply = replyTo(node, request, session)
+function encodeReply(request: AmqpMessage, reply: Reply): Buffer {
   const properties = request.properties
   const applicationProperties: [AmqpValue, AmqpValue][] = [
     [stringValue(requestKeys.statusCode), intValue(reply.status)],
@@ -64,12 +63,18 @@ export function requestText(request: AmqpMessage, key: string): string | null {
   return textOf(mapEntry(request.applicationProperties, key))
 }
 
-function replyTo(node: RequestNode, request: AmqpMessage, session: LinkHost): Reply {
-  try {
-    return node.answer(request, session)
-  } catch (error) {
+/** Answers a request in the form it travels in: at once where nothing has to be waited for. */
+export function replyTo(node: RequestNode, request: AmqpMessage, session: LinkHost): Buffer | Promise<Buffer> {
+  const refused = (error: unknown): Buffer => {
     if (!isEhubError(error)) throw error
-    return failure(node, request, session, error)
+    return encodeReply(request, failure(node, request, session, error))
+  }
+  try {
+    const reply = node.answer(request, session)
+    if (!(reply instanceof Promise)) return encodeReply(request, reply)
+    return reply.then((late) => encodeReply(request, late), refused)
+  } catch (error) {
+    return refused(error)
   }
 }
 

@@ -70,7 +70,10 @@ export function controlHandlers(
       daemon.shutdown(graceMs ?? null)
       return done
     },
-    listHubs: () => ({ hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }),
+    listHubs: async () => {
+      await broker.retention.look(caller, null, null)
+      return { hubs: broker.listHubs(caller).map((hub) => hubReply(hub, partitionsOf(hub))) }
+    },
     createHub: async ({ hub, durability, cleanup, ...rest }) => {
       const made = await broker.createHub(caller, {
         name: hub,
@@ -84,7 +87,8 @@ export function controlHandlers(
       const changed = await broker.updateHub(caller, hub, { ...rest, ...cleanupOf(cleanup) })
       return hubReply(changed, partitionsOf(changed))
     },
-    describeHub: ({ hub }): HubDetailsReply => {
+    describeHub: async ({ hub }): Promise<HubDetailsReply> => {
+      await broker.retention.look(caller, hub, null)
       const description = broker.describeHub(caller, hub)
       const partitions = partitionsOf(description)
       return {
@@ -93,6 +97,11 @@ export function controlHandlers(
         receivers: broker.listReceivers(caller, hub),
       }
     },
+    expireHub: async ({ hub, isClockRight }) => {
+      const partitions = await broker.retention.expire(caller, hub, isClockRight ?? false)
+      return { partitions, doubt: broker.retention.status(caller).doubt }
+    },
+    purgePartition: ({ hub, partition, sequence }) => broker.retention.purge(caller, hub, partition, sequence),
     deleteHub: async ({ hub }) => {
       await broker.deleteHub(caller, hub)
       return done

@@ -62,6 +62,18 @@ export function fakeBroker(): FakeBroker {
       calls.push(['updateHub', find(name).name, change])
       return { ...hub, ...change }
     },
+    retention: {
+      look: async () => undefined,
+      expire: async (_, name, isClockRight) => {
+        calls.push(['expire', find(name).name, isClockRight])
+        return [{ partition: 0, events: 3, bytes: 30, heldFrom: null }]
+      },
+      purge: async (_, name, partition, sequence) => {
+        calls.push(['purge', find(name).name, partition, sequence])
+        return { partition, events: 3, bytes: 30, heldFrom: 7 }
+      },
+      status: () => ({ doubt: null, lastLapAtMs: null, failures: 0, hubs: [] }),
+    },
     deleteHub: async (_, name) => {
       calls.push(['deleteHub', find(name).name])
     },
