@@ -2,6 +2,7 @@
 // names the thing, the number and the way out. Pure in what it is given; the daemon hands it its parts.
 
 import { X509Certificate } from 'node:crypto'
+import { formatDuration } from '../base/duration.ts'
 import type { FindingReply, StatusReply } from '../wire/control/contract.ts'
 import { measureLag } from '../wire/lag/lag.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
@@ -34,6 +35,7 @@ export function diagnose(patient: Patient): readonly FindingReply[] {
     storage(patient),
     ...damage(patient),
     clock(patient),
+    retention(patient),
     ...readerSlots(patient),
     ...checkpoints(patient),
   ]
@@ -64,12 +66,22 @@ function certificate({ certificate: pem, nowMs }: Patient): FindingReply {
   }
 }
 
-function disk({ space }: Patient): FindingReply {
+function disk({ space, engine }: Patient): FindingReply {
   if (space === null) return ok('disk', 'nothing is kept on a disk')
   const share = space.totalBytes === 0 ? 1 : space.freeBytes / space.totalBytes
-  const detail = `${Math.round(space.freeBytes / 1e6).toLocaleString('en-US')} MB free, ${Math.round(share * 100)} %`
-  if (share >= spaceWarnShare) return ok('disk', detail)
-  return { check: 'disk', level: 'warning', detail, fix: 'free space, or delete hubs that are no longer needed' }
+  const free = `${megabytes(space.freeBytes)} free, ${Math.round(share * 100)} %`
+  const marks = engine.space
+  const refused = marks === null ? '' : `; events are refused below ${megabytes(marks.lowWaterBytes)}`
+  const reserve = marks === null ? '' : `, ${megabytes(marks.reserveBytes)} are kept in reserve`
+  const detail = `${free}${refused}${reserve}`
+  const isRoomy = share >= spaceWarnShare && space.freeBytes >= 2 * (marks?.lowWaterBytes ?? 0)
+  if (isRoomy) return ok('disk', detail)
+  const fix = 'free space, shorten a retention (ehub update-hub HUB --retention 1d), or delete hubs no longer needed'
+  return { check: 'disk', level: 'warning', detail, fix }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`
 }
 
 function storage({ engine }: Patient): FindingReply {
@@ -125,6 +137,25 @@ function clock({ broker, caller, nowMs }: Patient): FindingReply {
     detail: `the clock is ${Math.round((newestMs - nowMs) / 1000)} s behind the newest event: new events keep that event's time until it is passed`,
     fix: 'set the clock of this machine',
   }
+}
+
+function retention({ broker, caller }: Patient): FindingReply {
+  const { doubt, failures, hubs } = broker.retention.status(caller)
+  if (doubt !== null) {
+    const ahead = formatDuration(doubt.aheadMs)
+    return {
+      check: 'retention',
+      level: 'warning',
+      detail: `the clock is ${ahead} ahead of what is believed: it is followed in ${formatDuration(doubt.waitsMs)}, until then little expires`,
+      fix: 'set the clock when it is wrong; when it is right, wait, or: ehub expire HUB --trust-clock',
+    }
+  }
+  if (failures > 0) {
+    const detail = `${failures} tries to delete expired events failed since the start; they are tried again`
+    return { check: 'retention', level: 'warning', detail, fix: 'ehub daemon logs --level warn says why' }
+  }
+  const events = hubs.reduce((sum, hub) => sum + hub.trimmedEvents, 0)
+  return ok('retention', `${events.toLocaleString('en-US')} expired events deleted since the start`)
 }
 
 /** A sixth reader would be refused: said before it happens. */

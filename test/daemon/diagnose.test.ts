@@ -9,7 +9,7 @@ async function patient(t: TestContext): Promise<Patient & Pick<TestBroker, 'brok
     ...opened,
     caller: opened.owner,
     status: { warnings: [] } as unknown as Patient['status'],
-    engine: { kind: 'memory', openLogs: 4, refusing: null, failed: [] },
+    engine: { kind: 'memory', openLogs: 4, refusing: null, failed: [], space: null },
     space: { freeBytes: 50e9, totalBytes: 100e9 },
     certificate: null,
     nowMs: opened.clock.now(),
@@ -26,7 +26,7 @@ test('a healthy daemon is well in everything that was looked at', async (t) => {
   const findings = diagnose(await patient(t))
   assert.deepEqual(
     findings.map(({ check }) => check),
-    ['ports', 'tls', 'disk', 'storage', 'damage', 'clock', 'readers', 'checkpoints'],
+    ['ports', 'tls', 'disk', 'storage', 'damage', 'clock', 'retention', 'readers', 'checkpoints'],
   )
   assert.ok(findings.every(({ level, fix }) => level === 'ok' && fix === null))
 })
@@ -45,6 +45,25 @@ test('each ill has its finding with a way out', async (t) => {
   assert.equal(found.length, 4, 'one for each partition')
   assert.match(found[0]?.detail ?? '', /hub "orders" partition 0: events 3 to 8 cannot be read \(bad checksum\)/)
   assert.match(found[0]?.fix ?? '', /--from seq:9/)
+})
+
+test('free space near the low-water mark is told, with what is refused below it', async (t) => {
+  const well = await patient(t)
+  const marks = { freeBytes: 20e9, lowWaterBytes: 256e6, reserveBytes: 16e6 }
+  const found = diagnose({ ...well, engine: { ...well.engine, space: marks } }).find(({ check }) => check === 'disk')
+  assert.equal(found?.detail, '50,000 MB free, 50 %; events are refused below 256 MB, 16 MB are kept in reserve')
+  const near = { ...well, engine: { ...well.engine, space: { ...marks, lowWaterBytes: 30e9 } } }
+  assert.deepEqual(unwell(near), ['disk: warning'])
+})
+
+test('a clock that is not believed is told, until it is', async (t) => {
+  const opened = await openTestBroker(t)
+  const well = { ...(await patient(t)), broker: opened.broker, caller: opened.owner }
+  opened.clock.jumpWall(86_400_000)
+  const sick = { ...well, nowMs: opened.clock.now() }
+  assert.deepEqual(unwell(sick), ['retention: warning'])
+  await opened.broker.retention.expire(opened.owner, 'orders', true)
+  assert.deepEqual(unwell(sick), [])
 })
 
 test('a clock behind what is stored is told', async (t) => {

@@ -324,7 +324,7 @@ class EmbeddedEngine implements StorageEngine {
     let openLogs = this.#memory.status().openLogs
     for (const { log } of this.#known.values()) if (log !== null) openLogs += 1
     const refusing = this.#journal.offline?.message ?? this.#space.refusing
-    return { kind: 'embedded', openLogs, refusing, failed: this.#known.failed() }
+    return { kind: 'embedded', openLogs, refusing, failed: this.#known.failed(), space: this.#space.marks }
   }
 
   close(): Promise<void> {

@@ -57,7 +57,13 @@ export class MemoryEngine implements StorageEngine {
     let openLogs = 0
     for (const { isOpen } of this.#logs.values()) if (isOpen) openLogs += 1
     const isFull = this.#budget.bytesUsed >= this.#budget.bytesMax
-    return { kind: 'memory', openLogs, refusing: isFull ? 'the memory for events is used up' : null, failed: [] }
+    return {
+      kind: 'memory',
+      openLogs,
+      refusing: isFull ? 'the memory for events is used up' : null,
+      failed: [],
+      space: null,
+    }
   }
 
   async close(): Promise<void> {

@@ -9,7 +9,7 @@ import type { Log } from '../../base/log.ts'
 import { type Disk, DiskError } from './disk.ts'
 import { reservePath } from './paths.ts'
 import { isNoSpace } from './storage-errors.ts'
-import type { LogId } from './storage-engine.ts'
+import type { LogId, SpaceMarks } from './storage-engine.ts'
 
 export interface SpaceLimits {
   /** Free bytes below which appends are refused; null: 2 % of the file system, at most 256 MiB. */
@@ -60,6 +60,11 @@ export class SpaceGuard {
   /** Free bytes above which appends are taken. */
   get lowWaterBytes(): number {
     return this.#lowWaterBytes
+  }
+
+  get marks(): SpaceMarks {
+    const reserveBytes = this.#hasReserve ? this.#reserveBytes : 0
+    return { freeBytes: this.#freeBytes, lowWaterBytes: this.#lowWaterBytes, reserveBytes }
   }
 
   /** Why appends are refused at present, null when they are not. */

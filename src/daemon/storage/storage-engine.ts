@@ -127,6 +127,18 @@ export interface EngineStatus {
   /** Why appends are refused at present, null when they are not. */
   readonly refusing: string | null
   readonly failed: readonly FailedLog[]
+  /** null: nothing is kept on a disk. */
+  readonly space: SpaceMarks | null
+}
+
+/** The disk of the data folder and the marks by which appends are refused in time (promise P9). */
+export interface SpaceMarks {
+  /** As of the last look: at the start, then with what is written. */
+  readonly freeBytes: number
+  /** Below it events are refused; a quarter above it they are taken again. */
+  readonly lowWaterBytes: number
+  /** Kept so that checkpoints, trims and the end of the daemon work on a full disk; 0 while it is given up. */
+  readonly reserveBytes: number
 }
 
 export interface StorageEngine {

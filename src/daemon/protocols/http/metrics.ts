@@ -26,6 +26,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   const registry = new Registry()
   daemonMetrics(registry, sources)
   hubMetrics(registry, sources)
+  retentionMetrics(registry, sources)
   lagMetrics(registry, sources)
   return registry.metrics()
 }
@@ -61,6 +62,12 @@ function daemonMetrics(registry: Registry, { engine, connections, startedAtMs, v
   gauge(registry, 'ehub_storage_failed_logs', 'Logs that take no events after a failed write or sync.', []).set(
     status.failed.length,
   )
+  if (status.space !== null) {
+    const { freeBytes, lowWaterBytes, reserveBytes } = status.space
+    gauge(registry, 'ehub_storage_free_bytes', 'Free on the disk, as of the last look.', []).set(freeBytes)
+    gauge(registry, 'ehub_storage_low_water_bytes', 'Events are refused below so many free.', []).set(lowWaterBytes)
+    gauge(registry, 'ehub_storage_reserve_bytes', 'Kept for work on a full disk; 0: given up.', []).set(reserveBytes)
+  }
   gauge(registry, 'ehub_storage_open_logs', 'Logs that take events.', []).set(status.openLogs)
 }
 
@@ -98,6 +105,26 @@ function hubMetrics(registry: Registry, { broker, caller }: MetricsSources): voi
     receivers.inc({ hub, group, partition: String(partition) })
     delivered.inc({ hub, group, partition: String(partition) }, deliveredCount)
   }
+}
+
+function retentionMetrics(registry: Registry, { broker, caller }: MetricsSources): void {
+  const { doubt, lastLapAtMs, failures, hubs } = broker.retention.status(caller)
+  const events = counter(registry, 'ehub_retention_trimmed_events_total', 'Events deleted since the start.', ['hub'])
+  const bytes = counter(registry, 'ehub_retention_trimmed_bytes_total', 'Bytes deleted since the start.', ['hub'])
+  for (const { hub, trimmedEvents, trimmedBytes } of hubs) {
+    events.inc({ hub }, trimmedEvents)
+    bytes.inc({ hub }, trimmedBytes)
+  }
+  const period = gauge(registry, 'ehub_hub_retention_seconds', 'How long events are kept; absent: for ever.', ['hub'])
+  for (const { name: hub, retentionMs } of broker.listHubs(caller)) {
+    if (retentionMs !== null) period.set({ hub }, retentionMs / 1000)
+  }
+  counter(registry, 'ehub_retention_failures_total', 'Tries to delete events that failed.', []).inc(failures)
+  const lap = gauge(registry, 'ehub_retention_last_lap_seconds', 'When every partition was last looked at, Unix.', [])
+  if (lastLapAtMs !== null) lap.set(lastLapAtMs / 1000)
+  gauge(registry, 'ehub_retention_clock_ahead_seconds', 'How far the clock is ahead of what is believed.', []).set(
+    (doubt?.aheadMs ?? 0) / 1000,
+  )
 }
 
 function lagMetrics(registry: Registry, { lag }: MetricsSources): void {
