@@ -104,13 +104,16 @@ test('a checkpoint beyond the end or before what is left is told', async (t) => 
 
 /** A broker whose methods can be replaced one by one. */
 function bound({ broker }: Pick<TestBroker, 'broker'>): TestBroker['broker'] {
+  const valueOf = (name: string | symbol): unknown => {
+    const value: unknown = Reflect.get(broker, name)
+    return typeof value === 'function' ? value.bind(broker) : value
+  }
   return new Proxy({} as TestBroker['broker'], {
-    ownKeys: () => Object.getOwnPropertyNames(Object.getPrototypeOf(broker)).filter((name) => name !== 'constructor'),
-    getOwnPropertyDescriptor: (_, name) => ({
-      enumerable: true,
-      configurable: true,
-      value: Reflect.get(broker, name).bind(broker),
-    }),
-    get: (_, name) => Reflect.get(broker, name).bind(broker),
+    ownKeys: () => [
+      ...Object.getOwnPropertyNames(Object.getPrototypeOf(broker)).filter((name) => name !== 'constructor'),
+      'retention',
+    ],
+    getOwnPropertyDescriptor: (_, name) => ({ enumerable: true, configurable: true, value: valueOf(name) }),
+    get: (_, name) => valueOf(name),
   })
 }

@@ -1,9 +1,9 @@
-// The control API: one table from which the server's routes, the client's calls and the documents are made.
+// The control API: what each operation is asked and answers. Routes and fields are in `routes.ts`.
 // HTTP with JSON bodies over a Unix socket; the socket's folder is private, its permissions are the authentication.
 // `:name` segments are percent-encoded path parameters; GET parameters travel in the query, the others in the body.
 
 import type { EhubErrorCode } from '../../base/error.ts'
-import { captureFields, type CaptureOperations, captureRoutes } from './capture-contract.ts'
+import type { CaptureOperations } from './capture-contract.ts'
 import type { LagSnapshot } from '../lag/snapshot.ts'
 
 export interface PortsInfo {
@@ -302,123 +302,3 @@ export interface ControlOperations extends CaptureOperations {
 export type ControlOperation = keyof ControlOperations
 export type ControlRequest<O extends ControlOperation> = ControlOperations[O]['request']
 export type ControlReply<O extends ControlOperation> = ControlOperations[O]['reply']
-
-export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Below `/v1`. */
-  readonly path: string
-}
-
-export const routes = {
-  status: { method: 'GET', path: '/status' },
-  shutdown: { method: 'POST', path: '/shutdown' },
-  listHubs: { method: 'GET', path: '/hubs' },
-  createHub: { method: 'PUT', path: '/hubs/:hub' },
-  updateHub: { method: 'POST', path: '/hubs/:hub' },
-  expireHub: { method: 'POST', path: '/hubs/:hub/expire' },
-  purgePartition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/purge' },
-  describeHub: { method: 'GET', path: '/hubs/:hub' },
-  deleteHub: { method: 'DELETE', path: '/hubs/:hub' },
-  createGroup: { method: 'PUT', path: '/hubs/:hub/groups/:group' },
-  deleteGroup: { method: 'DELETE', path: '/hubs/:hub/groups/:group' },
-  listRules: { method: 'GET', path: '/rules' },
-  storageAccount: { method: 'GET', path: '/storage-account' },
-  listReceivers: { method: 'GET', path: '/receivers' },
-  kickReceiver: { method: 'DELETE', path: '/receivers/:id' },
-  listCheckpoints: { method: 'GET', path: '/hubs/:hub/groups/:group/checkpoints' },
-  listOwners: { method: 'GET', path: '/hubs/:hub/groups/:group/owners' },
-  claimOwnership: { method: 'PUT', path: '/hubs/:hub/groups/:group/owners/:partition' },
-  setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
-  clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
-  lag: { method: 'GET', path: '/lag' },
-  lagHistory: { method: 'GET', path: '/hubs/:hub/groups/:group/partitions/:partition/lag' },
-  verifyPartition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/verify' },
-  ...captureRoutes,
-  diagnose: { method: 'GET', path: '/diagnosis' },
-  resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
-} as const satisfies Record<ControlOperation, Route>
-
-export const controlOperations = Object.keys(routes) as readonly ControlOperation[]
-
-/** How a field travels and whether it may be left out; texts in paths and queries are converted. */
-export type FieldKind =
-  | 'text'
-  | 'text?'
-  | 'text|null?'
-  | 'integer'
-  | 'integer?'
-  | 'integer|null?'
-  | 'boolean?'
-  | 'texts?'
-  | 'position'
-
-const hubOnly = { hub: 'text' } as const
-const settings = {
-  retentionMs: 'integer|null?',
-  cleanup: 'text?',
-  tombstoneRetentionMs: 'integer?',
-  minCompactionLagMs: 'integer?',
-} as const
-const hubAndGroup = { hub: 'text', group: 'text' } as const
-
-/** Fields of each request: what the server reads, and all it reads. */
-export const requestFields = {
-  status: {},
-  shutdown: { graceMs: 'integer?' },
-  listHubs: {},
-  createHub: {
-    hub: 'text',
-    partitionCount: 'integer?',
-    durability: 'text?',
-    groups: 'texts?',
-    ifNotExists: 'boolean?',
-    ...settings,
-  },
-  updateHub: { hub: 'text', partitionCount: 'integer?', ...settings },
-  expireHub: { hub: 'text', isClockRight: 'boolean?' },
-  purgePartition: { hub: 'text', partition: 'integer', sequence: 'integer' },
-  describeHub: hubOnly,
-  deleteHub: hubOnly,
-  createGroup: { hub: 'text', group: 'text', ifNotExists: 'boolean?' },
-  deleteGroup: hubAndGroup,
-  listRules: {},
-  storageAccount: {},
-  listReceivers: { hub: 'text?' },
-  kickReceiver: { id: 'integer' },
-  listCheckpoints: { hub: 'text', group: 'text', store: 'text?' },
-  listOwners: { hub: 'text', group: 'text', store: 'text?' },
-  claimOwnership: {
-    hub: 'text',
-    group: 'text',
-    partition: 'integer',
-    owner: 'text|null?',
-    ifMatch: 'text|null?',
-    store: 'text?',
-  },
-  setCheckpoint: {
-    hub: 'text',
-    group: 'text',
-    partition: 'integer',
-    sequence: 'integer',
-    offset: 'text?',
-    owner: 'text?',
-    ifMatch: 'text|null?',
-    store: 'text?',
-    isDeliberate: 'boolean?',
-  },
-  clearCheckpoint: { hub: 'text', group: 'text', partition: 'integer', store: 'text?' },
-  lag: { hub: 'text?', group: 'text?', isFresh: 'boolean?' },
-  lagHistory: { hub: 'text', group: 'text', partition: 'integer', fromMs: 'integer' },
-  verifyPartition: {
-    hub: 'text',
-    partition: 'integer',
-    sequence: 'integer?',
-    offset: 'integer?',
-    timeMs: 'integer?',
-  },
-  ...captureFields,
-  diagnose: {},
-  resolvePosition: { hub: 'text', partition: 'integer', position: 'position' },
-} as const satisfies {
-  readonly [O in ControlOperation]: { readonly [K in keyof Required<ControlRequest<O>>]: FieldKind }
-}

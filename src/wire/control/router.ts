@@ -2,14 +2,8 @@
 // tables. Pure: the server and the client of the control API are two thin shells around it.
 
 import { EhubError } from '../../base/error.ts'
-import {
-  type ControlOperation,
-  type ControlRequest,
-  controlOperations,
-  type FieldKind,
-  requestFields,
-  routes,
-} from './contract.ts'
+import type { ControlOperation, ControlRequest } from './contract.ts'
+import { controlOperations, type FieldKind, requestFields, routes } from './routes.ts'
 
 /** All paths begin with it; a change that an older client cannot follow gets a new one. */
 export const pathPrefix = '/v1'
