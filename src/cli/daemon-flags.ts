@@ -30,6 +30,12 @@ export const daemonFlags = {
     env: 'EHUB_TIER',
     helpValue: 'TIER',
   }),
+  clock: Flags.string({
+    summary: 'adjustable: ehub clock moves the time that events, retention, Capture and tokens go by. For tests.',
+    options: ['system', 'adjustable'],
+    env: 'EHUB_CLOCK',
+    helpValue: 'system|adjustable',
+  }),
   bind: Flags.string({
     summary: 'Address to listen on; this machine only by default, 0.0.0.0 for every network.',
     env: 'EHUB_BIND',

@@ -116,6 +116,7 @@ export function localEndpoint(
     isTls,
     certificateAuthority: isTls && status.caFile !== null ? readText(status.caFile) : null,
     credentials: { kind: 'key', ruleName: rule.name, key: rule.primaryKey },
+    clockAheadMs: status.clockAheadMs,
     label: `the daemon at ${host}:${port}`,
   }
 }

@@ -23,6 +23,8 @@ export interface AmqpEndpoint {
   /** PEM of a certificate authority to trust beside the system's; null: none. */
   readonly certificateAuthority: string | null
   readonly credentials: AmqpCredentials
+  /** How far its clock is known to be ahead of ours, milliseconds: tokens made for it expire by its time. */
+  readonly clockAheadMs?: number
   /** For people: never holds a secret. */
   readonly label: string
 }

@@ -172,7 +172,7 @@ export class HubClient {
     if (credentials.kind === 'none') return null
     const { clock, trace } = this.#options
     const audience = audienceOf(endpoint, this.hub)
-    const expiresAtSeconds = Math.floor(clock.now() / 1000) + tokenLifetimeSeconds
+    const expiresAtSeconds = Math.floor((clock.now() + (endpoint.clockAheadMs ?? 0)) / 1000) + tokenLifetimeSeconds
     const token =
       credentials.kind === 'token'
         ? credentials.token

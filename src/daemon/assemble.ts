@@ -3,6 +3,7 @@
 
 import { createServer, type Server } from 'node:https'
 import { join } from 'node:path'
+import { AdjustableClock } from '../base/adjustable-clock.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { Machine } from '../base/machine.ts'
@@ -12,6 +13,7 @@ import { openBroker } from './broker/broker.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
 import { openCapture } from './capture.ts'
 import { certificates } from './certificates.ts'
+import { clockControl } from './clock-control.ts'
 import type { DaemonConfig } from './config.ts'
 import { diagnose } from './diagnose.ts'
 import { prepareRendezvous, publishRecord, type Rendezvous, withdrawRecord } from './discovery.ts'
@@ -69,7 +71,10 @@ export async function assembleDaemon(parts: DaemonParts): Promise<Daemon> {
 }
 
 async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
-  const { config, clock, random, log } = parts
+  const { config, random, log } = parts
+  const machineClock = parts.clock
+  // What events, groups and tokens go by. Storage and connections stay with the machine's: disks and peers do.
+  const clock = config.isClockAdjustable ? new AdjustableClock(machineClock) : machineClock
   const engine = await openEngine(parts)
   opened.add('storage', () => engine.close())
   const broker = await openBroker({
@@ -89,7 +94,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   const tls = config.isTlsOn ? await openTls(parts, rendezvous) : null
   const amqp = new AmqpServer({
     broker,
-    clock,
+    clock: machineClock,
     random,
     log: log.with({ part: 'amqp' }),
     options: { onBug: parts.onBug },
@@ -97,13 +102,13 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   opened.add('amqp', () => amqp.close())
   const blob = new BlobServer({
     blobs: broker.blobs,
-    clock,
+    clock: machineClock,
     random,
     log: log.with({ part: 'blob' }),
     onBug: parts.onBug,
   })
-  const startedAtMs = clock.now()
-  const lag = await openLag(parts, broker, owner, opened)
+  const startedAtMs = machineClock.now()
+  const lag = await openLag({ ...parts, clock }, broker, owner, opened)
   const capture = openCapture({
     broker,
     dataFolder: config.dataFolder,
@@ -145,6 +150,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     caFile: tls?.caFile ?? null,
     logFile: parts.logFile,
     warnings: network.warnings,
+    clockAheadMs: clock instanceof AdjustableClock ? clock.aheadMs : 0,
   })
   const control = new ControlServer({
     handlers: controlHandlers(
@@ -152,6 +158,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
       owner,
       {
         nowMs: () => clock.now(),
+        clock: clockControl(clock, () => broker.retention.status(owner).doubt),
         status,
         shutdown: parts.onShutdown,
         diagnose: async () =>
@@ -188,7 +195,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     status,
     stop: async (graceMs) => {
       try {
-        await within(clock, graceMs, Promise.all([amqp.drain(graceMs), broker.drain()]), () => {
+        await within(machineClock, graceMs, Promise.all([amqp.drain(graceMs), broker.drain()]), () => {
           log.warn('not everything in flight was answered', { graceMs })
         })
       } finally {

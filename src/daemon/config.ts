@@ -20,6 +20,7 @@ export interface DaemonSettings {
   readonly ephemeral?: boolean | undefined
   readonly durability?: string | undefined
   readonly tier?: string | undefined
+  readonly clock?: string | undefined
   readonly bind?: string | undefined
   readonly tls?: string | undefined
   readonly 'amqp-port'?: number | undefined
@@ -43,6 +44,8 @@ export interface DaemonConfig {
   readonly dataFolder: string | null
   readonly durability: Durability
   readonly tier: Tier
+  /** `ehub clock` may move the clock events, retention and tokens go by. */
+  readonly isClockAdjustable: boolean
   readonly bind: string
   readonly isTlsOn: boolean
   readonly amqpPort: PortChoice
@@ -74,6 +77,7 @@ const fileKeys = {
   ephemeral: 'boolean',
   durability: 'text',
   tier: 'text',
+  clock: 'text',
   bind: 'text',
   tls: 'text',
   'amqp-port': 'port',
@@ -101,6 +105,7 @@ export function readDaemonConfig(given: DaemonSettings, machine: Machine): Daemo
     dataFolder: isEphemeral ? null : resolve(settings['data-dir'] ?? defaultDataFolder(machine)),
     durability: isEphemeral ? 'memory' : oneOf('durability', settings.durability ?? 'sync', ['sync', 'os', 'memory']),
     tier: oneOf('tier', settings.tier ?? 'standard', ['basic', 'standard', 'premium', 'unlimited']),
+    isClockAdjustable: oneOf('clock', settings.clock ?? 'system', ['system', 'adjustable']) === 'adjustable',
     bind: bindAddress(settings.bind ?? '127.0.0.1'),
     isTlsOn: oneOf('tls', settings.tls ?? 'auto', ['auto', 'off']) === 'auto',
     amqpPort: port('amqp-port'),

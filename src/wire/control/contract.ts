@@ -35,6 +35,8 @@ export interface StatusReply {
   readonly caFile: string | null
   readonly logFile: string | null
   readonly warnings: readonly string[]
+  /** How far the daemon's clock is ahead of the machine's; not 0 only when it was moved. */
+  readonly clockAheadMs: number
 }
 
 /** As `HubSettings` of the broker, in JSON. */
@@ -69,6 +71,17 @@ export interface TrimReply {
 export interface ClockDoubtReply {
   readonly aheadMs: number
   readonly waitsMs: number
+}
+
+export interface ClockReply {
+  /** `adjustable`: `ehub clock` moves it. */
+  readonly mode: 'system' | 'adjustable'
+  readonly nowMs: number
+  /** How far it is ahead of the machine's clock. */
+  readonly aheadMs: number
+  readonly isFrozen: boolean
+  /** Why retention does not go by it at present; null when it does. */
+  readonly doubt: ClockDoubtReply | null
 }
 
 export interface PartitionReply {
@@ -290,6 +303,17 @@ export interface ControlOperations extends CaptureOperations {
       readonly timeMs?: number
     }
     reply: VerifyReply
+  }
+  showClock: { request: Record<never, never>; reply: ClockReply }
+  /** Answers when what came due by it has run. */
+  moveClock: {
+    request: {
+      /** `set` lets time pass until `timeMs` or goes back; `jump` goes there without; `advance` lets `byMs` pass; `freeze`; `resume`. */
+      readonly action: string
+      readonly timeMs?: number
+      readonly byMs?: number
+    }
+    reply: ClockReply
   }
   /** The daemon looks at itself. */
   diagnose: { request: Record<never, never>; reply: { readonly findings: readonly FindingReply[] } }

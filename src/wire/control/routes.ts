@@ -35,6 +35,8 @@ export const routes = {
   lagHistory: { method: 'GET', path: '/hubs/:hub/groups/:group/partitions/:partition/lag' },
   verifyPartition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/verify' },
   ...captureRoutes,
+  showClock: { method: 'GET', path: '/clock' },
+  moveClock: { method: 'POST', path: '/clock' },
   diagnose: { method: 'GET', path: '/diagnosis' },
   resolvePosition: { method: 'POST', path: '/hubs/:hub/partitions/:partition/resolve' },
 } as const satisfies Record<ControlOperation, Route>
@@ -118,6 +120,8 @@ export const requestFields = {
     timeMs: 'integer?',
   },
   ...captureFields,
+  showClock: {},
+  moveClock: { action: 'text', timeMs: 'integer?', byMs: 'integer?' },
   diagnose: {},
   resolvePosition: { hub: 'text', partition: 'integer', position: 'position' },
 } as const satisfies {

@@ -4,6 +4,7 @@ import { EhubError } from '../../../base/error.ts'
 import type { CaptureOperations } from '../../../wire/control/capture-contract.ts'
 import type {
   CheckpointReply,
+  ClockReply,
   ControlOperation,
   ControlReply,
   ControlRequest,
@@ -26,6 +27,10 @@ export interface DaemonFacts {
   /** Of the broker's clock. */
   nowMs(): number
   status(): StatusReply
+  readonly clock: {
+    show(): ClockReply
+    move(request: ControlRequest<'moveClock'>): Promise<ClockReply>
+  }
   /** Looks at what is around the broker: disk, ports, certificates, clock, damage, reader slots. */
   diagnose(): Promise<readonly FindingReply[]>
   /** Begins the end, after this call has returned. `graceMs`: how long to wait for what is in flight; null: the default. */
@@ -157,6 +162,8 @@ export function controlHandlers(
         partition,
         sequence === undefined ? null : { sequence, offset: offset ?? 0, timeMs: timeMs ?? 0 },
       ),
+    showClock: () => daemon.clock.show(),
+    moveClock: (request) => daemon.clock.move(request),
     diagnose: async () => ({ findings: await daemon.diagnose() }),
     resolvePosition: async ({ hub, partition, position }) => ({
       sequence: await broker.resolvePosition(caller, hub, partition, position),

@@ -8,6 +8,7 @@ import { SystemClock } from '../../../../src/base/clock.ts'
 import { EhubError } from '../../../../src/base/error.ts'
 import { quietLog } from '../../../../src/base/log.ts'
 import { ControlClient } from '../../../../src/client/control-client.ts'
+import { clockControl } from '../../../../src/daemon/clock-control.ts'
 import { controlHandlers } from '../../../../src/daemon/protocols/control/operations.ts'
 import { ControlServer } from '../../../../src/daemon/protocols/control/server.ts'
 import { fakeBroker, fakeCapture, fakeLag, owner } from './fake-broker.ts'
@@ -22,6 +23,7 @@ async function serve(t: TestContext) {
     owner,
     {
       nowMs: () => 1000,
+      clock: clockControl(new SystemClock(), () => null),
       status: () => {
         throw new EhubError('server-busy', 'later', { retryAfterMs: 250 })
       },
