@@ -22,6 +22,7 @@ describe('daemon configuration', () => {
           : join(folder, '.local/share/ehub'),
       durability: 'sync',
       tier: 'standard',
+      isClockAdjustable: false,
       bind: '127.0.0.1',
       isTlsOn: true,
       amqpPort: { port: 5672, isExplicit: false },
