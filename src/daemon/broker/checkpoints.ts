@@ -5,6 +5,7 @@
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
 import type { Batch } from '../storage/storage-engine.ts'
+import { indexAtSequence, offsetOfIndex } from '../storage/survivors.ts'
 import { claimOwnershipBlob, clearCheckpointBlob, containerNamed, setCheckpointBlob } from './blob-commands.ts'
 import type { Caller, Checkpoint, CheckpointWrite, Ownership, OwnershipClaim } from './broker-api.ts'
 import { checkRight } from './callers.ts'
@@ -190,5 +191,10 @@ async function locate({ log, appender }: Partition, sequence: number, offset?: n
 function eventOf(batch: Batch, sequence: number): Event {
   const { baseOffset, baseSequence, encoding, payload, enqueuedTimeMs: timeMs } = batch
   if (encoding !== 'amqp') return { offset: baseOffset, timeMs }
+  if (batch.survivors !== undefined) {
+    // Of one that compaction took: the newest event left before it, so that whoever goes on behind the offset misses none.
+    const index = indexAtSequence(batch, sequence + 1) - 1
+    return { offset: index < 0 ? baseOffset - 1 : offsetOfIndex(batch, index, positionOfEvent(payload, index)), timeMs }
+  }
   return { offset: baseOffset + positionOfEvent(payload, sequence - baseSequence), timeMs }
 }

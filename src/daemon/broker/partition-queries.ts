@@ -1,13 +1,14 @@
 // What can be asked about one partition: where a position lies, what is stored, whether it holds.
 
-import type { LogStatistics } from '../storage/storage-engine.ts'
+import { isEhubError } from '../../base/error.ts'
+import type { LogStatistics, PartitionLog } from '../storage/storage-engine.ts'
 import type { Caller, PartitionDescription, StartPosition, VerifyStep } from './broker-api.ts'
 import { checkRight } from './callers.ts'
 import type { InProgress } from './in-progress.ts'
 import type { OpenHubs } from './open-hubs.ts'
 import type { Partition } from './partition.ts'
 import { managementPath } from './paths.ts'
-import { placePosition, searchPlacement } from './positions.ts'
+import { nextEventAt, placePosition, searchPlacement } from './positions.ts'
 import type { HubState } from './state.ts'
 import { verifyStep } from './verify.ts'
 
@@ -37,7 +38,8 @@ export class PartitionQueries {
     return this.#input.inProgress.run(async () => {
       const found = this.#find(caller, 'any', hub, partition)
       await found.retained.look()
-      return searchPlacement(found, placePosition(position, found.ends()))
+      const sequence = await searchPlacement(found, placePosition(position, found.ends()))
+      return survivorAtOrAfter(found.log, sequence)
     })
   }
 
@@ -45,9 +47,7 @@ export class PartitionQueries {
     return this.#input.inProgress.run(async () => {
       const { log, retained } = this.#find(caller, 'any', hub, partition)
       await retained.look()
-      const from = Math.max(sequence, retained.start.sequence)
-      const batches = log.readCached(from, 1) ?? (await log.read(from, 1))
-      return batches.at(0)?.enqueuedTimeMs ?? null
+      return (await nextEventAt(log, Math.max(sequence, retained.start.sequence))).timeMs
     })
   }
 
@@ -68,5 +68,16 @@ export class PartitionQueries {
     checkRight(caller, right, managementPath(hub))
     const { hubs, find } = this.#input
     return hubs.get(find(caller.namespace, hub)).partitionOfText(String(partition))
+  }
+}
+
+/** Where compaction took events, the next one that is left. */
+async function survivorAtOrAfter(log: PartitionLog, sequence: number): Promise<number> {
+  try {
+    return (await nextEventAt(log, sequence)).sequence
+  } catch (error) {
+    // What a reader from there meets is told when it reads.
+    if (isEhubError(error, 'storage-corrupt') || isEhubError(error, 'sequence-trimmed')) return sequence
+    throw error
   }
 }

@@ -76,7 +76,8 @@ async function lastEventOf(log: PartitionLog, label: string, lines: Log): Promis
   if (start.sequence === end.sequence) return beforeEnd
   try {
     const batch = (await log.read(sequence, 1)).at(0)
-    if (batch === undefined || batch.encoding !== 'amqp') return beforeEnd
+    // The newest event may be gone with what compaction took: then no offset but the end's can stand for it.
+    if (batch === undefined || batch.encoding !== 'amqp' || batch.survivors !== undefined) return beforeEnd
     return {
       sequence,
       offset: batch.baseOffset + positionOfEvent(batch.payload, sequence - batch.baseSequence),

@@ -8,7 +8,8 @@
 // times compare in whole milliseconds and `> t` leaves out what was stored at exactly t.
 
 import { EhubError, isEhubError } from '../../base/error.ts'
-import type { PartitionLog, Position } from '../storage/storage-engine.ts'
+import type { Batch, PartitionLog, Position } from '../storage/storage-engine.ts'
+import { countBelow, eventCount, indexAtSequence, sequenceOfIndex } from '../storage/survivors.ts'
 import type { StartPosition } from './broker-api.ts'
 import { indexOfPosition } from './event-positions.ts'
 import type { LastEvent } from './flights.ts'
@@ -91,10 +92,46 @@ async function searchOffset({ log, retained }: Searched, { offset, isInclusive }
   if (baseSequence >= log.end.sequence) return log.end.sequence
   const [batch] = await log.read(Math.max(baseSequence, log.start.sequence), 1)
   if (batch === undefined || batch.encoding !== 'amqp') return baseSequence
+  if (batch.survivors !== undefined) return Math.max(retained.start.sequence, survivorAt(batch, offset, isInclusive))
   // Behind the batch's last event this is the base of the next batch.
   const index = indexOfPosition(batch.payload, offset - batch.baseOffset, isInclusive)
   return Math.max(retained.start.sequence, batch.baseSequence + index)
 }
+
+/** The first event of a compacted batch at the offset or behind it; the base of the next batch when none is. */
+function survivorAt(batch: Batch, offset: number, isInclusive: boolean): number {
+  const { survivors, baseOffset, baseSequence, count, payload } = batch
+  if (survivors === undefined || survivors.count === 0) return baseSequence + count
+  const distance = Math.max(0, offset - baseOffset + (isInclusive ? 0 : 1))
+  const index =
+    survivors.listed === null
+      ? indexOfPosition(payload, distance, true)
+      : countBelow(survivors.listed.offsets, distance)
+  return index >= survivors.count ? baseSequence + count : sequenceOfIndex(batch, index)
+}
+
+/**
+ * The event a reader at `sequence` gets first: the next one where compaction took some; `end` when none is there yet.
+ * @throws EhubError storage's errors.
+ */
+export async function nextEventAt(
+  log: PartitionLog,
+  sequence: number,
+): Promise<{ sequence: number; timeMs: number | null }> {
+  for (let from = Math.max(sequence, log.start.sequence); from < log.end.sequence; ) {
+    const batches = log.readCached(from, lookBytes) ?? (await log.read(from, lookBytes))
+    for (const batch of batches) {
+      const index = indexAtSequence(batch, from)
+      if (index < eventCount(batch)) return { sequence: sequenceOfIndex(batch, index), timeMs: batch.enqueuedTimeMs }
+      from = batch.baseSequence + batch.count
+    }
+    if (batches.length === 0) break
+  }
+  return { sequence: log.end.sequence, timeMs: null }
+}
+
+// Enough to pass many batches of which nothing is left with one read.
+const lookBytes = 64 * 1024
 
 function at(sequence: number): Placement {
   return { kind: 'at', sequence }

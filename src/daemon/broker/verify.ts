@@ -5,6 +5,7 @@
 import { EhubError } from '../../base/error.ts'
 import { countEvents } from '../../wire/amqp/batch-payload.ts'
 import type { Batch, PartitionLog } from '../storage/storage-engine.ts'
+import { eventCount, indexAtSequence, offsetEnd } from '../storage/survivors.ts'
 import type { VerifyProblem, VerifyStep } from './broker-api.ts'
 
 /** Problems told in one step; a log that is rubbish throughout says so often enough. */
@@ -69,7 +70,8 @@ class StepCheck {
     this.sequence = Math.max(to, this.sequence)
   }
 
-  batch({ baseSequence, baseOffset, count, enqueuedTimeMs, encoding, payload }: Batch): void {
+  batch(batch: Batch): void {
+    const { baseSequence, baseOffset, count, enqueuedTimeMs, encoding, payload } = batch
     // The first batch of a step may begin before it.
     if (baseSequence > this.sequence)
       this.report('gap', baseSequence, `${baseSequence - this.sequence} events are missing`)
@@ -83,11 +85,14 @@ class StepCheck {
       note('time', `enqueued ${this.#timeMs - enqueuedTimeMs} ms before the event in front`)
     if (encoding === 'amqp') {
       const found = countOf(payload)
-      if (found !== count) note('count', `${found ?? 'an unreadable number of'} events where ${count} are declared`)
+      const declared = eventCount(batch)
+      if (found !== declared)
+        note('count', `${found ?? 'an unreadable number of'} events where ${declared} are declared`)
     }
     this.bytes += payload.length
-    this.#events += endSequence - Math.max(baseSequence, this.sequence)
-    this.#offset = baseOffset + payload.length
+    // Gaps inside a batch are what compaction says it took.
+    this.#events += eventCount(batch) - indexAtSequence(batch, this.sequence)
+    this.#offset = offsetEnd(batch)
     this.#timeMs = Math.max(this.#timeMs, enqueuedTimeMs)
     this.sequence = endSequence
   }

@@ -6,20 +6,28 @@
 //   envelope  | crc magic generation length kind encoding flags … | payload | 0-7 zeros |
 //             0                                                  80
 
+import { assert } from '../../base/assert.ts'
 import { crc32c } from '../../base/crc32c.ts'
 import { align8, readU64, readU64OrNull, writeU64, writeU64OrNull } from './bytes.ts'
 import type { Batch, Encoding, LogId, ProducerStamp } from './storage-engine.ts'
+import { decodeSurvivors, encodeSurvivors, survivorTableBytes } from './survivor-table.ts'
 
 /** Version of everything in a data folder; raised by any change a reader of the version before would misread. */
-export const formatVersion = 1
+export const formatVersion = 2
+/** What stands in headers, for people: the first version that could read the file. Segments made by compaction came with 2. */
+export const firstVersion = 1
 
 // ---------------------------------------------------------------- envelope
 
 export const envelopeHeaderBytes = 80
 /** A batch is read into memory as a whole, so its size is bounded. The largest publication allowed is far below. */
 export const payloadBytesMax = 64 * 1024 * 1024
+/** A table of survivors may take more room than the events that went. */
+export const compactedBytesMax = 2 * payloadBytesMax
 const envelopeMagic = 0x31_42_48_45 // "EHB1"
 const kindBatch = 1
+/** What compaction left of a batch: a table of its survivors in front of their payload. */
+const kindCompacted = 2
 const encodings: readonly (Encoding | null)[] = [null, 'amqp', 'kafka', 'state']
 const flagProducer = 1
 const flagContinues = 2
@@ -31,6 +39,8 @@ export interface EnvelopeHeader {
   /** Header and payload, without the zeros that align the next envelope. */
   readonly lengthBytes: number
   readonly encoding: Encoding
+  /** The payload begins with a table of what compaction left. */
+  readonly isCompacted: boolean
   /** The append this batch belongs to goes on in the next envelope: both are kept or none. */
   readonly continues: boolean
   readonly baseSequence: number
@@ -56,14 +66,20 @@ export function envelopeBytes(payloadBytes: number): number {
   return align8(envelopeHeaderBytes + payloadBytes)
 }
 
-/** Writes the envelope of `batch` at the beginning of `into`, which is exactly `envelopeBytes(payload)` long. */
+/** Bytes the envelope of a batch takes, also of one that compaction thinned. */
+export function envelopeBytesOf({ payload, survivors }: Batch): number {
+  return envelopeBytes(payload.length + (survivors === undefined ? 0 : survivorTableBytes(survivors)))
+}
+
+/** Writes the envelope of `batch` at the beginning of `into`, which is exactly `envelopeBytesOf(batch)` long. */
 export function encodeEnvelope(into: Buffer, batch: Batch, context: EnvelopeContext): void {
-  const lengthBytes = envelopeHeaderBytes + batch.payload.length
-  const { producer } = batch
+  const { producer, survivors } = batch
+  const tableBytes = survivors === undefined ? 0 : survivorTableBytes(survivors)
+  const lengthBytes = envelopeHeaderBytes + tableBytes + batch.payload.length
   into.writeUInt32LE(envelopeMagic, 4)
   writeU64(into, context.generation, 8)
   into.writeUInt32LE(lengthBytes, 16)
-  into[20] = kindBatch
+  into[20] = survivors === undefined ? kindBatch : kindCompacted
   into[21] = encodings.indexOf(batch.encoding)
   into.writeUInt16LE((producer === null ? 0 : flagProducer) | (context.continues ? flagContinues : 0), 22)
   writeU64(into, batch.baseSequence, 24)
@@ -75,7 +91,8 @@ export function encodeEnvelope(into: Buffer, batch: Batch, context: EnvelopeCont
   into.writeBigInt64LE(producer === null ? 0n : producer.producerId, 64)
   into.writeInt32LE(producer === null ? 0 : producer.firstSequence, 72)
   into.writeInt32LE(producer === null ? 0 : producer.epoch, 76)
-  into.set(batch.payload, envelopeHeaderBytes)
+  if (survivors !== undefined) encodeSurvivors(into, survivors, envelopeHeaderBytes)
+  into.set(batch.payload, envelopeHeaderBytes + tableBytes)
   if (lengthBytes < into.length) into.fill(0, lengthBytes)
   into.writeUInt32LE(crc32c(into.subarray(4, lengthBytes)), 0)
 }
@@ -93,6 +110,7 @@ export function decodeEnvelopeHeader(from: Buffer, at: number): EnvelopeHeader |
     crc: from.readUInt32LE(at),
     generation: readU64(from, at + 8),
     lengthBytes,
+    isCompacted: from[at + 20] === kindCompacted,
     continues: (flags & flagContinues) !== 0,
     baseSequence: readU64(from, at + 24),
     baseOffset: readU64(from, at + 32),
@@ -101,8 +119,9 @@ export function decodeEnvelopeHeader(from: Buffer, at: number): EnvelopeHeader |
     enqueuedTimeMs: readU64(from, at + 48),
     durableEnd: readU64(from, at + 56),
   }
-  if (lengthBytes < envelopeHeaderBytes || lengthBytes > envelopeHeaderBytes + payloadBytesMax) return null
-  if (from[at + 20] !== kindBatch || encoding === null || header.count === 0) return null
+  const bytesMax = header.isCompacted ? compactedBytesMax : payloadBytesMax
+  if (lengthBytes < envelopeHeaderBytes || lengthBytes > envelopeHeaderBytes + bytesMax) return null
+  if ((from[at + 20] !== kindBatch && !header.isCompacted) || encoding === null || header.count === 0) return null
   if (![header.generation, header.baseSequence, header.baseOffset, header.enqueuedTimeMs].every(Number.isFinite))
     return null
   const producer =
@@ -119,11 +138,13 @@ export function decodeEnvelopeHeader(from: Buffer, at: number): EnvelopeHeader |
 /** Whether the envelope whose header was found at `at` is whole: all there, and its checksum right. */
 export function isEnvelopeIntact(from: Buffer, at: number, header: EnvelopeHeader): boolean {
   const end = at + header.lengthBytes
-  return end <= from.length && crc32c(from.subarray(at + 4, end)) === header.crc
+  if (end > from.length || crc32c(from.subarray(at + 4, end)) !== header.crc) return false
+  return !header.isCompacted || decodeSurvivors(from, at + envelopeHeaderBytes, end, header.count) !== null
 }
 
 /** The batch of an intact envelope. Its payload is a view of `from`. */
 export function batchOf(from: Buffer, at: number, header: EnvelopeHeader): Batch {
+  if (header.isCompacted) return compactedBatchOf(from, at, header)
   return {
     baseSequence: header.baseSequence,
     baseOffset: header.baseOffset,
@@ -133,6 +154,14 @@ export function batchOf(from: Buffer, at: number, header: EnvelopeHeader): Batch
     payload: from.subarray(at + envelopeHeaderBytes, at + header.lengthBytes),
     producer: header.producer,
   }
+}
+
+function compactedBatchOf(from: Buffer, at: number, header: EnvelopeHeader): Batch {
+  const end = at + header.lengthBytes
+  const survivors = decodeSurvivors(from, at + envelopeHeaderBytes, end, header.count)
+  assert(survivors !== null, 'the table of an intact envelope was looked at')
+  const batch = batchOf(from, at, { ...header, isCompacted: false })
+  return { ...batch, payload: from.subarray(at + envelopeHeaderBytes + survivorTableBytes(survivors), end), survivors }
 }
 
 /** The bytes that begin every envelope of one segment, behind its checksum: where to look on after a damaged one. */
@@ -179,14 +208,32 @@ export interface SegmentHeader {
   } | null
   /** Every event of the log below this sequence was synced when the segment was made. */
   readonly durableEnd: number
+  /** What a segment made by compaction says of itself; not there in one that was appended to. */
+  readonly compacted?: CompactedRange
 }
+
+/** A segment made by compaction is complete from the beginning and says itself where it ends. */
+export interface CompactedRange {
+  readonly endPosition: number
+  /** Where the events it stands for end, whether they are still there or not. */
+  readonly endSequence: number
+  readonly endOffset: number
+  /** Enqueued time of the last of them. */
+  readonly lastTimeMs: number
+  /** Of the events still there. */
+  readonly eventCount: number
+  readonly payloadBytes: number
+}
+
+// Behind the longest name of a group; zeros in a segment that was appended to.
+const compactedAt = 256
 
 /** Both copies, `headerBytes` long. */
 export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   const bytes = Buffer.alloc(headerBytes)
   bytes.writeUInt32LE(segmentMagic, 4)
   writeU64(bytes, header.generation, 8)
-  bytes.writeUInt16LE(formatVersion, 16)
+  bytes.writeUInt16LE(header.compacted === undefined ? firstVersion : formatVersion, 16)
   bytes.writeUInt16LE(headerBytes, 18)
   bytes.writeUInt32LE(logIdentity(header.id), 20)
   writeU64(bytes, header.baseSequence, 24)
@@ -201,6 +248,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Buffer {
   bytes.writeUInt16LE(header.id.partition, 88)
   bytes.writeUInt16LE(group.length, 90)
   group.copy(bytes, 92)
+  if (header.compacted !== undefined) encodeCompacted(bytes, header.compacted)
   return sealCopies(bytes)
 }
 
@@ -211,7 +259,9 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | null {
   const baseSequence = readU64OrNull(copy, 56)
   const endPosition = readU64OrNull(copy, 64)
   const endSequence = readU64OrNull(copy, 72)
+  const compacted = decodeCompacted(copy)
   return {
+    ...(compacted === null ? {} : { compacted }),
     generation: readU64(copy, 8),
     id: { group: copy.toString('latin1', 92, 92 + copy.readUInt16LE(90)), partition: copy.readUInt16LE(88) },
     baseSequence: readU64(copy, 24),
@@ -223,6 +273,28 @@ export function decodeSegmentHeader(bytes: Buffer): SegmentHeader | null {
         ? null
         : { baseSequence, endPosition, endSequence },
     durableEnd: readU64(copy, 80),
+  }
+}
+
+function encodeCompacted(bytes: Buffer, range: CompactedRange): void {
+  writeU64(bytes, range.endPosition, compactedAt)
+  writeU64(bytes, range.endSequence, compactedAt + 8)
+  writeU64(bytes, range.endOffset, compactedAt + 16)
+  writeU64(bytes, range.lastTimeMs, compactedAt + 24)
+  writeU64(bytes, range.eventCount, compactedAt + 32)
+  writeU64(bytes, range.payloadBytes, compactedAt + 40)
+}
+
+function decodeCompacted(copy: Buffer): CompactedRange | null {
+  const endPosition = readU64(copy, compactedAt)
+  if (endPosition === 0) return null
+  return {
+    endPosition,
+    endSequence: readU64(copy, compactedAt + 8),
+    endOffset: readU64(copy, compactedAt + 16),
+    lastTimeMs: readU64(copy, compactedAt + 24),
+    eventCount: readU64(copy, compactedAt + 32),
+    payloadBytes: readU64(copy, compactedAt + 40),
   }
 }
 
@@ -273,7 +345,7 @@ export function encodeIndex(index: IndexFile): Buffer {
   writeU64(bytes, index.endPosition, 24)
   writeU64(bytes, index.endSequence, 32)
   bytes.writeUInt32LE(index.entries.length, 40)
-  bytes.writeUInt16LE(formatVersion, 44)
+  bytes.writeUInt16LE(firstVersion, 44)
   let at = indexHeaderBytes
   for (const entry of index.entries) {
     writeU64(bytes, entry.sequence, at)

@@ -9,7 +9,7 @@
 
 import { crc32c } from '../../base/crc32c.ts'
 import { align8, readU64, readU64OrNull, writeU64, writeU64OrNull } from './bytes.ts'
-import { formatVersion, headerBytes, intactCopy, sealCopies } from './format.ts'
+import { firstVersion, headerBytes, intactCopy, sealCopies } from './format.ts'
 import type { LogId, Position } from './storage-engine.ts'
 
 // ---------------------------------------------------------------- file header
@@ -29,7 +29,7 @@ export function encodeJournalHeader(header: JournalHeader): Buffer {
   const bytes = Buffer.alloc(headerBytes)
   bytes.writeUInt32LE(journalMagic, 4)
   writeU64(bytes, header.generation, 8)
-  bytes.writeUInt16LE(formatVersion, 16)
+  bytes.writeUInt16LE(firstVersion, 16)
   bytes.writeUInt16LE(headerBytes, 18)
   writeU64(bytes, header.createdAtMs, 24)
   writeU64OrNull(bytes, header.previous?.generation ?? null, 32)

@@ -16,7 +16,7 @@ import type { HostedLog, LogHost, OpenedLog } from './log-host.ts'
 import { LogWriter } from './log-writer.ts'
 import { logKey } from './paths.ts'
 import { Segment } from './segment.ts'
-import { appendBytes, envelopeRecord, stageBatches, type StagedAppend } from './staged-append.ts'
+import { appendBytes, checkContinuity, envelopeRecord, stageBatches, type StagedAppend } from './staged-append.ts'
 import { isNoSpace, storageError } from './storage-errors.ts'
 import type { Batch, LogConfig, LogId, Position } from './storage-engine.ts'
 import { TailCache } from './tail-cache.ts'
@@ -111,10 +111,15 @@ export class LogAppender {
     this.tail.clear()
   }
 
-  /** The log is empty and has no segment any more. */
+  /** What is appended next begins a new segment: there is none, or the newest was ended. */
   passOver(): void {
     this.endPlace = { segment: null, position: 0 }
     this.writer.passOver({ segment: null, position: 0, end: this.end, timeMs: this.lastTimeMs })
+  }
+
+  /** Nothing is on its way into the segments. */
+  get isIdle(): boolean {
+    return this.inFlight === 0 && this.#waiting.length === 0 && this.writer.pendingBytes === 0
   }
 
   #refusalOf(batches: readonly Batch[]): EhubError | null {
@@ -142,7 +147,7 @@ export class LogAppender {
     const { batches } = append
     const bytes = appendBytes(batches)
     if (!this.#host.slabs.makeRoom(bytes)) return false
-    this.#checkContinuity(batches)
+    checkContinuity(this.#id, batches, this.next, this.#nextTimeMs)
     this.#refused = null
     const { segment, isNew } = this.#segmentFor(bytes, batches)
     const { header } = segment
@@ -189,27 +194,12 @@ export class LogAppender {
     this.#tellIdle()
   }
 
-  #checkContinuity(batches: readonly Batch[]): void {
-    let { sequence, offset } = this.next
-    let timeMs = this.#nextTimeMs
-    for (const batch of batches) {
-      assert(
-        batch.baseSequence === sequence,
-        `batch ${batch.baseSequence} continues ${logKey(this.#id)} at ${sequence}`,
-      )
-      assert(batch.baseOffset >= offset, `offset ${batch.baseOffset} continues ${logKey(this.#id)} at ${offset}`)
-      assert(batch.enqueuedTimeMs >= timeMs, `time ${batch.enqueuedTimeMs} continues ${logKey(this.#id)} at ${timeMs}`)
-      assert(batch.count >= 1, 'a batch holds an event')
-      sequence += batch.count
-      offset = batch.baseOffset + batch.payload.length
-      timeMs = batch.enqueuedTimeMs
-    }
-  }
-
   /** The segment the append goes into: the newest, or a new one when it is full or there is none. */
   #segmentFor(bytes: number, batches: readonly Batch[]): { segment: Segment; isNew: boolean } {
     const active = this.#files.active
-    const hasRoom = active !== null && !active.isEnded && !active.isSealed && active.header !== null
+    // A sealed one whose only append was refused is used after all: there cannot be two that begin with the same event.
+    const isOpen = active !== null && !active.isEnded && (!active.isSealed || active.isEmpty)
+    const hasRoom = isOpen && active.header !== null
     if (hasRoom && (active.nextPosition + bytes <= this.#segmentBytes || active.isEmpty)) {
       return { segment: active, isNew: false }
     }
@@ -345,7 +335,9 @@ export class LogAppender {
     while (segments.length > 0 && segments.at(-1) !== this.endPlace.segment && segments.at(-1)?.isOnDisk === false)
       segments.pop()
     const { active } = this.#files
-    if (active !== null) active.nextPosition = active === this.endPlace.segment ? this.endPlace.position : headerBytes
+    // One that was ended takes no more.
+    if (active !== null && !active.isEnded)
+      active.nextPosition = active === this.endPlace.segment ? this.endPlace.position : headerBytes
   }
 
   /** @param isFileBroken Nothing more may be written into the present segment. */

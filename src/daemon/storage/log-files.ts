@@ -4,8 +4,15 @@
 import { assert } from '../../base/assert.ts'
 import { DiskError, type Disk, type DiskFile } from './disk.ts'
 import type { FileCache, HeldFile } from './file-cache.ts'
-import { decodeIndex, decodeSegmentHeader, encodeIndex, encodeSegmentHeader, headerBytes } from './format.ts'
-import { indexPath, logFolder, poolFolder } from './paths.ts'
+import {
+  decodeIndex,
+  decodeSegmentHeader,
+  encodeIndex,
+  encodeSegmentHeader,
+  headerBytes,
+  type SegmentHeader,
+} from './format.ts'
+import { compactingPath, indexPath, logFolder, poolFolder } from './paths.ts'
 import { Segment } from './segment.ts'
 import type { SegmentPool } from './segment-pool.ts'
 import { SparseIndex } from './sparse-index.ts'
@@ -24,6 +31,10 @@ export class LogFiles {
   readonly segments: Segment[]
   /** A segment was synced because its file had to be closed, and that failed. */
   onEvictFailed: (segment: Segment, error: unknown) => void = () => undefined
+  /** Rises when compaction puts a segment into the place of others. */
+  replacements = 0
+  #compacting: DiskFile | null = null
+  #ambiguous: Error | null = null
 
   constructor(id: LogId, segments: Segment[], parts: LogFilesParts) {
     this.id = id
@@ -154,7 +165,8 @@ export class LogFiles {
       const bytes = Buffer.alloc(headerBytes)
       const count = await held.file.read(bytes, 0)
       const header = decodeSegmentHeader(bytes.subarray(0, count))
-      const isOurs = header?.baseSequence === segment.baseSequence && header.id.group === this.id.group
+      const isOurs =
+        header?.baseSequence === segment.baseSequence && header.id.group === this.id.group && isAsNamed(segment, header)
       segment.header = isOurs && header.id.partition === this.id.partition ? header : null
       return segment.header
     } finally {
@@ -195,12 +207,55 @@ export class LogFiles {
     await this.#parts.files.use(path, 'create', (file) => file.write([bytes], 0))
   }
 
+  /** The empty file compaction writes into; what another try left is removed. @throws DiskError */
+  async makeCompacting(): Promise<DiskFile> {
+    // Which of two names the next start finds is not known: nothing may be built on either.
+    if (this.#ambiguous !== null) throw this.#ambiguous
+    await this.dropCompacting()
+    this.#compacting = await this.#parts.disk.open(compactingPath(this.id), 'create')
+    return this.#compacting
+  }
+
+  /** Closes and removes that file; nothing to do when it was published. @throws DiskError */
+  async dropCompacting(): Promise<void> {
+    await this.#compacting?.close().catch(() => undefined)
+    this.#compacting = null
+    await this.#removeIfThere(compactingPath(this.id))
+  }
+
+  /**
+   * Gives what compaction wrote and synced its name and puts it into the place of `count` neighbours; readers find it from now on,
+   * and the files of the others go when nobody reads them any more. @throws DiskError
+   */
+  async publish(segment: Segment, first: number, count: number, onReplaced: () => void): Promise<void> {
+    await this.#compacting?.close()
+    this.#compacting = null
+    try {
+      await this.#parts.disk.rename(compactingPath(this.id), segment.path)
+      await this.#parts.disk.syncDirectory(logFolder(this.id))
+    } catch (error) {
+      // A later start would take it for the newest, however much was compacted since: it must go before that.
+      await this.#removeIfThere(segment.path).catch(() => {
+        this.#ambiguous = error instanceof Error ? error : new Error(String(error))
+      })
+      throw error
+    }
+    const replaced = this.segments.splice(first, count, segment)
+    for (const old of replaced) old.isReplaced = true
+    this.replacements += 1
+    onReplaced()
+    await this.#discard(replaced)
+  }
+
   /**
    * Removes the first `count` segments; they are out of `segments` before anything is awaited. The caller has moved the
    * log's start durably before. @throws DiskError
    */
   async removeFirst(count: number): Promise<void> {
-    const removed = this.segments.splice(0, count)
+    await this.#discard(this.segments.splice(0, count))
+  }
+
+  async #discard(removed: readonly Segment[]): Promise<void> {
     for (const segment of removed) {
       await this.#parts.files.drop(segment.path)
       await this.#removeIfThere(indexPath(this.id, segment.baseSequence))
@@ -238,4 +293,10 @@ export class LogFiles {
       if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
     }
   }
+}
+
+/** A name that says more than the header, or other things, is not believed. */
+function isAsNamed({ compacted }: Segment, header: SegmentHeader): boolean {
+  if (compacted === null) return header.compacted === undefined
+  return header.generation === compacted.generation && header.compacted?.endSequence === compacted.endSequence
 }

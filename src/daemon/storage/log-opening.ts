@@ -2,6 +2,7 @@
 // one; otherwise only what was written since the last known synced place is read.
 
 import type { Log } from '../../base/log.ts'
+import { behindCompacted, finishCompaction, lastCompacted } from './compact-opening.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError } from './disk.ts'
 import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
@@ -9,7 +10,7 @@ import type { LogState } from './journal-format.ts'
 import { LogFiles, type LogFilesParts } from './log-files.ts'
 import type { Damage } from './log-reader.ts'
 import type { LogPlace } from './log-writer.ts'
-import { groupFolder, indexPath, logFolder, logKey, numberOfName, numbered, tornFolder } from './paths.ts'
+import { groupFolder, indexPath, logFolder, logKey, numbered, tornFolder } from './paths.ts'
 import { Segment } from './segment.ts'
 import type { LogId, Position } from './storage-engine.ts'
 import { scanTail, type TailScan } from './tail-scan.ts'
@@ -43,13 +44,13 @@ const rewriteBytes = 1024 * 1024
  * @throws DiskError
  */
 export async function openLogFiles(id: LogId, known: LogState | null, parts: LogOpeningParts): Promise<FoundLog> {
-  const bases = await listSegments(id, parts)
-  const segments = bases.map((base) => new Segment(id, base, null, true))
-  const files = new LogFiles(id, segments, parts)
+  const files = new LogFiles(id, await listSegments(id, parts), parts)
+  const { segments } = files
   const first = segments[0]
   const firstHeader = first === undefined ? null : await files.loadHeader(first)
   const start = known?.start ?? { sequence: first?.baseSequence ?? 0, offset: firstHeader?.baseOffset ?? 0 }
-  const state = known
+  const compacted = await lastCompacted(files)
+  const state = known === null || compacted === null ? known : behindCompacted(known, compacted)
   await removeTrimmed(files, start)
   const { scan, isTrusted } = await findEnd(files, state, start, parts)
   const firstBase = files.segments[0]?.baseSequence ?? scan.place.end.sequence
@@ -70,14 +71,13 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
 const zero: Position = { sequence: 0, offset: 0 }
 const emptyPlace: LogPlace = { segment: null, position: 0, end: zero, timeMs: null }
 
-async function listSegments(id: LogId, parts: LogOpeningParts): Promise<number[]> {
+async function listSegments(id: LogId, parts: LogOpeningParts): Promise<Segment[]> {
   const folder = logFolder(id)
   try {
-    const entries = await parts.disk.list(folder)
-    const bases = entries.map(({ name }) => numberOfName(name, 'log')).filter((base) => base !== null)
+    const names = (await parts.disk.list(folder)).map(({ name }) => name)
     // A crash between making a folder and syncing it may have left it undurable.
     await parts.folders.make(folder)
-    return bases.sort((a, b) => a - b)
+    return await finishCompaction(id, names, parts)
   } catch (error) {
     if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
   }
@@ -263,7 +263,8 @@ async function keepAside(copy: Buffer, name: string, { disk, files }: LogOpening
  */
 async function syncFound(files: LogFiles, state: LogState | null, place: LogPlace, disk: Disk): Promise<void> {
   for (const segment of files.segments) {
-    if (segment.baseSequence < (state?.segmentBase ?? 0)) continue
+    // A state that names no segment says of everything before its end that it is synced.
+    if (segment.baseSequence < (state?.segmentBase ?? state?.end.sequence ?? 0)) continue
     const held = await files.hold(segment)
     try {
       const from = segment.baseSequence === state?.segmentBase ? state.position : 0

@@ -26,7 +26,7 @@ export interface LogReaderParts {
 }
 
 /** Where a segment's envelopes end, and which sequence must follow. */
-interface SegmentEnd {
+export interface SegmentEnd {
   readonly position: number
   readonly sequence: number
 }
@@ -44,6 +44,8 @@ export class LogReader {
   /** Where the batch with a sequence begins, for readers that go on where they stopped; oldest first. */
   readonly #hints = new Map<number, { readonly segment: Segment; readonly entry: IndexEntry }>()
   readonly #indexing = new Map<Segment, Promise<SparseIndex>>()
+  /** What an error on its way says is damaged: noted when it is known that the segment was not replaced meanwhile. */
+  readonly #found = new WeakMap<Error, Damage>()
 
   constructor(parts: LogReaderParts) {
     this.#parts = parts
@@ -51,14 +53,32 @@ export class LogReader {
 
   /** As `PartitionLog.read`, for a sequence that is in the files. @throws EhubError `storage-corrupt`, `storage-failed`. */
   async read(fromSequence: number, maxBytes: number): Promise<readonly Batch[]> {
-    return this.#guard(async () => {
-      const segment = this.#segmentOf(fromSequence)
-      if (segment === null) throw this.#damaged(fromSequence, this.#parts.filesEnd(), 'no segment file')
-      const hint = this.#hints.get(fromSequence)
-      this.#hints.delete(fromSequence)
-      const entry = hint?.segment === segment ? hint.entry : null
-      return this.#readSegment(segment, fromSequence, maxBytes, entry)
-    })
+    return this.#guard(() =>
+      this.#unlessReplaced(async () => {
+        const segment = this.#segmentOf(fromSequence)
+        if (segment === null) throw this.#damaged(fromSequence, this.#parts.filesEnd(), 'no segment file')
+        const hint = this.#hints.get(fromSequence)
+        this.#hints.delete(fromSequence)
+        const entry = hint?.segment === segment ? hint.entry : null
+        return this.#readSegment(segment, fromSequence, maxBytes, entry)
+      }),
+    )
+  }
+
+  /** What is read while compaction replaces segments may be of no segment: again. Replacing ends, and so does this. */
+  async #unlessReplaced<T>(run: () => Promise<T>): Promise<T> {
+    const { files } = this.#parts
+    for (;;) {
+      const before = files.replacements
+      try {
+        const found = await run()
+        if (files.replacements === before) return found
+      } catch (error) {
+        if (files.replacements !== before) continue
+        this.#noteDamage(error)
+        throw error
+      }
+    }
   }
 
   /** First sequence in the files whose batch satisfies `matches`, which once true stays true; null when none does. */
@@ -67,20 +87,26 @@ export class LogReader {
     mayBeginIn: (segment: Segment) => boolean,
     matches: (batch: Batch) => boolean,
   ): Promise<number | null> {
-    return this.#guard(async () => {
-      const { segments } = this.#parts.files
-      let from = await this.#lastSegmentWhere(mayBeginIn)
-      for (; from < segments.length; from++) {
-        const segment = segments[from]
-        // What is not in a file yet is in the tail cache.
-        if (segment === undefined || !segment.isOnDisk) break
-        const end = await this.#endOf(segment)
-        const index = await this.#indexOf(segment, end)
-        const found = await this.#findInSegment(segment, end, index === null ? null : first(index), matches)
-        if (found !== null) return found
-      }
-      return null
-    })
+    return this.#guard(() => this.#unlessReplaced(() => this.#find(first, mayBeginIn, matches)))
+  }
+
+  async #find(
+    first: (index: SparseIndex) => IndexEntry | null,
+    mayBeginIn: (segment: Segment) => boolean,
+    matches: (batch: Batch) => boolean,
+  ): Promise<number | null> {
+    const { segments } = this.#parts.files
+    let from = await this.#lastSegmentWhere(mayBeginIn)
+    for (; from < segments.length; from++) {
+      const segment = segments[from]
+      // What is not in a file yet is in the tail cache.
+      if (segment === undefined || !segment.isOnDisk) break
+      const end = await this.endOf(segment)
+      const index = await this.#indexOf(segment, end)
+      const found = await this.#findInSegment(segment, end, index === null ? null : first(index), matches)
+      if (found !== null) return found
+    }
+    return null
   }
 
   async #readSegment(
@@ -90,7 +116,7 @@ export class LogReader {
     hint: IndexEntry | null,
     isIndexFresh = false,
   ): Promise<readonly Batch[]> {
-    const end = await this.#endOf(segment)
+    const end = await this.endOf(segment)
     const index = hint === null ? await this.#indexOf(segment, end) : null
     const from = hint ?? index?.bySequence(fromSequence) ?? null
     const batches: Batch[] = []
@@ -177,6 +203,7 @@ export class LogReader {
       })
     } catch (error) {
       if (!(error instanceof EhubError && error.code === 'storage-corrupt')) throw error
+      if (!segment.isReplaced) this.#noteDamage(error)
     }
     return found
   }
@@ -204,10 +231,14 @@ export class LogReader {
   }
 
   /** The next segment's header says where this one ended; of the newest it is known. */
-  async #endOf(segment: Segment): Promise<SegmentEnd> {
+  async endOf(segment: Segment): Promise<SegmentEnd> {
     const { files, filesEnd } = this.#parts
     const place = files.segments.indexOf(segment)
     const next = place < 0 ? undefined : files.segments[place + 1]
+    if (segment.compacted !== null) {
+      const position = (await files.loadHeader(segment))?.compacted?.endPosition ?? headerBytes
+      return { position, sequence: next?.baseSequence ?? filesEnd() }
+    }
     if (next === undefined || !next.isOnDisk) {
       return { position: segment.isEnded ? segment.syncedPosition : segment.writtenPosition, sequence: filesEnd() }
     }
@@ -264,12 +295,18 @@ export class LogReader {
   #damaged(from: number, to: number, detail: string): EhubError {
     const { id } = this.#parts.files
     const damage = { from, to: Math.max(from + 1, to), detail }
-    this.#parts.onDamage(damage)
-    return new EhubError(
+    const error = new EhubError(
       'storage-corrupt',
       `sequences ${damage.from} to ${damage.to - 1} of ${id.group}/${id.partition} are damaged: ${detail}`,
       { hint: `Reading goes on from sequence ${damage.to}. \`ehub doctor\` lists all damaged ranges.` },
     )
+    this.#found.set(error, damage)
+    return error
+  }
+
+  #noteDamage(error: unknown): void {
+    const damage = error instanceof Error ? this.#found.get(error) : undefined
+    if (damage !== undefined) this.#parts.onDamage(damage)
   }
 
   async #guard<T>(run: () => Promise<T>): Promise<T> {

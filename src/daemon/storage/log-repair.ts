@@ -2,6 +2,7 @@
 // was meant to go, so doing it twice, or after the segment had it already, changes nothing.
 
 import type { Clock } from '../../base/clock.ts'
+import { behindCompacted, lastCompactedOf } from './compact-opening.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
 import { type Disk, DiskError, type DiskFile } from './disk.ts'
 import {
@@ -62,6 +63,8 @@ export class LogRepair {
   /** Base sequences of the segments written to, and the first sequence written. */
   readonly #touched = new Set<number>()
   #firstWritten = Infinity
+  /** Where the newest segment that compaction made ends; negative before it was looked for. */
+  #compactedEnd = -1
   pendingBytes = 0
 
   /** @param state The log's last known state; its synced part needs no repair. */
@@ -97,8 +100,9 @@ export class LogRepair {
     this.pendingBytes = 0
     if (entries.length === 0) return
     await this.#makeFolder()
+    await this.#passCompacted()
     try {
-      await this.#writeRuns(entries)
+      await this.#writeRuns(entries.filter(({ header }) => header.baseSequence >= this.#compactedEnd))
       await this.#syncOpen()
     } finally {
       await this.#closeOpen()
@@ -133,6 +137,14 @@ export class LogRepair {
       run.push(entry)
     }
     await this.#writeRun(run)
+  }
+
+  /** What compaction has rewritten must not be written again as it was. */
+  async #passCompacted(): Promise<void> {
+    if (this.#compactedEnd >= 0) return
+    const compacted = await lastCompactedOf(this.id, this.#disk)
+    this.#compactedEnd = compacted?.endSequence ?? 0
+    if (compacted !== null) this.#state = behindCompacted(this.#state, compacted)
   }
 
   /** Writes what is left; resolves to the log's state then. @throws DiskError */

@@ -7,10 +7,25 @@
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
 import { Gate } from '../../base/gate.ts'
-import type { Batch, LogId, LogStatistics, PartitionLog, Position } from './storage-engine.ts'
+import { BatchFold } from './compact-fold.ts'
+import { addReport, type CompactionTally, newTally } from './compact-report.ts'
+import type {
+  Batch,
+  CompactionReport,
+  CompactOptions,
+  KeepFunction,
+  LogId,
+  LogStatistics,
+  PartitionLog,
+  Position,
+} from './storage-engine.ts'
+import { eventCount, offsetEnd } from './survivors.ts'
 
 /** What a batch costs beside its payload: the object, its views, its slots. */
 const batchOverheadBytes = 200
+
+/** Compacted between two turns of the loop. */
+const batchesAtOnce = 64
 
 /** Bytes that all memory logs of one engine may hold. */
 export class MemoryBudget {
@@ -131,7 +146,7 @@ export class MemoryLog implements PartitionLog {
 
   findByOffset(offset: number): Promise<number> {
     if (this.#isClosed) return Promise.reject(this.#closed())
-    const index = firstIndex(this.#batches, (batch) => batch.baseOffset + batch.payload.length > offset)
+    const index = firstIndex(this.#batches, (batch) => offsetEnd(batch) > offset)
     return Promise.resolve(Math.max(this.#batches[index]?.baseSequence ?? this.#end.sequence, this.#start.sequence))
   }
 
@@ -143,6 +158,56 @@ export class MemoryLog implements PartitionLog {
     for (const batch of this.#batches.splice(0, index)) this.#release(batch)
     this.#start = { sequence: target, offset: this.#batches[0]?.baseOffset ?? this.#end.offset }
     return Promise.resolve()
+  }
+
+  /** Nothing is appended to a batch: all of it is closed. */
+  get closedEnd(): number {
+    return this.#end.sequence
+  }
+
+  closeSegment(): Promise<void> {
+    return this.#isClosed ? Promise.reject(this.#closed()) : Promise.resolve()
+  }
+
+  /** Batch by batch; each as a segment of its own would be on disk. */
+  async compact(keep: KeepFunction, { before, signal, pace, onProgress }: CompactOptions): Promise<CompactionReport> {
+    if (this.#isClosed) throw this.#closed()
+    const end = Math.min(before, this.#end.sequence)
+    const report = newTally()
+    for (let from = this.#start.sequence; from < end && !this.#isClosed; ) {
+      signal.throwIfAborted()
+      const index = this.#firstEndingAfter(from)
+      const batches = this.#batches.slice(index, index + batchesAtOnce).filter(({ baseSequence }) => baseSequence < end)
+      const last = batches.at(-1)
+      if (last === undefined) break
+      this.#replace(index, batches, keep, report)
+      from = last.baseSequence + last.count
+      await pace?.(batches.reduce((sum, { payload }) => sum + payload.length, 0))
+      onProgress?.({ ...report })
+    }
+    return report
+  }
+
+  #replace(index: number, batches: readonly Batch[], keep: KeepFunction, report: CompactionTally): void {
+    const left: Batch[] = []
+    const fold = new BatchFold((batch) => left.push(batch))
+    for (const batch of batches) {
+      const kept = keep(batch)
+      fold.add(batch, kept === null || kept === batch ? kept : { ...kept, payload: copy(kept.payload) })
+    }
+    fold.flush()
+    this.#batches.splice(index, batches.length, ...left)
+    for (const batch of batches) this.#release(batch)
+    for (const { payload } of left) this.#budget.bytesUsed += payload.length + batchOverheadBytes
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0)
+    const kept = sum(left.map(eventCount))
+    addReport(report, {
+      eventsKept: kept,
+      eventsRemoved: sum(batches.map(eventCount)) - kept,
+      bytesBefore: sum(batches.map(({ payload }) => payload.length)),
+      bytesAfter: sum(left.map(({ payload }) => payload.length)),
+    })
+    Object.assign(report, { segments: 1, segmentsRewritten: 1, segmentsWritten: 1 })
   }
 
   statistics(): LogStatistics {

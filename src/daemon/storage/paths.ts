@@ -7,7 +7,9 @@
 //   journal/<generation>.wal     the commit journal, newest last; `spare` and `next` are being recycled
 //   logs/<group>/<partition>/    one folder a log; `ns1/h7` is the folder `ns1.h7`
 //     <base sequence>.log        a segment, 20 digits
+//     <base>-<end>-<number>.log  a segment that compaction made: first sequence, end, generation, 20 digits each
 //     <base sequence>.index      its sparse index
+//     compact                    a segment that compaction is making
 //   pool/<number>.log            segments to be used again
 //   trash/<number>               groups being deleted
 //   torn/                        copies of what recovery cut off
@@ -26,6 +28,7 @@ export const tornFolder = 'torn'
 export const journalSparePath = `${journalFolder}/spare`
 export const journalNextPath = `${journalFolder}/next`
 
+const compactingName = 'compact'
 const digits = 20
 
 export function numbered(number: number): string {
@@ -48,6 +51,16 @@ export function segmentPath(id: LogId, baseSequence: number): DiskPath {
   return `${logFolder(id)}/${numbered(baseSequence)}.log`
 }
 
+/** Of a segment made by compaction: says of itself what it replaces, so that a start need not read it to know. */
+export function compactedPath(id: LogId, baseSequence: number, endSequence: number, generation: number): DiskPath {
+  return `${logFolder(id)}/${numbered(baseSequence)}-${numbered(endSequence)}-${numbered(generation)}.log`
+}
+
+/** A segment that compaction is making; at a start what another run left. */
+export function compactingPath(id: LogId): DiskPath {
+  return `${logFolder(id)}/${compactingName}`
+}
+
 export function indexPath(id: LogId, baseSequence: number): DiskPath {
   return `${logFolder(id)}/${numbered(baseSequence)}.index`
 }
@@ -63,6 +76,47 @@ export function numberOfName(name: string, extension: string): number | null {
   if (!/^\d+$/.test(text)) return null
   const number = Number(text)
   return Number.isSafeInteger(number) ? number : null
+}
+
+/** A segment by its file name, null when it is none. `compacted`: what compaction made replaces everything up to `endSequence`. */
+export function segmentOfName(name: string): SegmentName | null {
+  const base = numberOfName(name, 'log')
+  if (base !== null) return { name, baseSequence: base, compacted: null }
+  const match = /^(\d{20})-(\d{20})-(\d{20})\.log$/.exec(name)
+  if (match === null) return null
+  const [baseSequence = NaN, endSequence = NaN, generation = NaN] = match.slice(1).map(Number)
+  const isSound = [baseSequence, endSequence, generation].every(Number.isSafeInteger) && endSequence > baseSequence
+  return isSound ? { name, baseSequence, compacted: { endSequence, generation } } : null
+}
+
+export interface SegmentName {
+  readonly name: string
+  readonly baseSequence: number
+  readonly compacted: { readonly endSequence: number; readonly generation: number } | null
+}
+
+/**
+ * Of a log's segment names those that count, in order, and those that others replace: what a crash left of a compaction. A range
+ * within another is replaced by it; of two that are the same the one made later counts.
+ */
+export function currentSegments(names: readonly string[]): {
+  readonly current: readonly SegmentName[]
+  readonly replaced: readonly SegmentName[]
+} {
+  const found = names.map(segmentOfName).filter((segment) => segment !== null)
+  const made = (segment: SegmentName) => segment.compacted?.generation ?? -1
+  const end = (segment: SegmentName) => segment.compacted?.endSequence ?? segment.baseSequence
+  found.sort((a, b) => a.baseSequence - b.baseSequence || end(b) - end(a) || made(b) - made(a))
+  const current: SegmentName[] = []
+  const replaced: SegmentName[] = []
+  let covered = 0
+  for (const segment of found) {
+    const isReplaced = current.length > 0 && segment.baseSequence < covered
+    if (isReplaced) replaced.push(segment)
+    else current.push(segment)
+    if (!isReplaced) covered = end(segment)
+  }
+  return { current, replaced }
 }
 
 /** The group a folder below `logs` stands for, null when the name is none of ours. */

@@ -18,6 +18,7 @@ import {
   needleOffset,
 } from './format.ts'
 import type { Batch } from './storage-engine.ts'
+import { offsetEnd } from './survivors.ts'
 
 export type WalkItem =
   | {
@@ -127,7 +128,7 @@ export class SegmentWalker {
     const batch = batchOf(this.#window, position - this.#windowAt, header)
     this.#position = position + align8(header.lengthBytes)
     this.#sequence = header.baseSequence + header.count
-    this.#offset = header.baseOffset + batch.payload.length
+    this.#offset = offsetEnd(batch)
     return { kind: 'batch', batch, header, position, endPosition: this.#position }
   }
 

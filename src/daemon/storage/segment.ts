@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.ts'
 import type { DiskPath } from './disk.ts'
 import { headerBytes, logIdentity, type SegmentHeader } from './format.ts'
-import { segmentPath } from './paths.ts'
+import { compactedPath, type SegmentName, segmentPath } from './paths.ts'
 import { SparseIndex } from './sparse-index.ts'
 import type { LogId } from './storage-engine.ts'
 
@@ -32,18 +32,34 @@ export class Segment {
   syncing: Promise<void> = Promise.resolve()
   /** Why a sync of its file failed: it is never synced again. */
   syncError: Error | null = null
-  /** A sync of it failed: what lies beyond `syncedPosition` must never be read through the page cache. */
-  isEnded = false
+  /** Nothing is added to it. After a failed sync what lies beyond `syncedPosition` must never be read through the page cache. */
+  isEnded: boolean
   /** Nothing more goes into it. Not durable: after a restart the newest segment goes on. */
   isSealed = false
   /** Its index is in a file. */
   isIndexed = false
+  /** What its name says of a segment that compaction made. */
+  readonly compacted: SegmentName['compacted']
+  /** Compaction put another in its place: who was about to read it looks again. */
+  isReplaced = false
 
-  constructor(id: LogId, baseSequence: number, header: SegmentHeader | null, isOnDisk: boolean) {
+  constructor(
+    id: LogId,
+    baseSequence: number,
+    header: SegmentHeader | null,
+    isOnDisk: boolean,
+    compacted: SegmentName['compacted'] = null,
+  ) {
     assert(header === null || header.baseSequence === baseSequence, 'a header belongs to its segment')
     this.id = id
     this.baseSequence = baseSequence
-    this.path = segmentPath(id, baseSequence)
+    this.compacted = compacted
+    // Complete from the beginning.
+    this.isEnded = compacted !== null
+    this.path =
+      compacted === null
+        ? segmentPath(id, baseSequence)
+        : compactedPath(id, baseSequence, compacted.endSequence, compacted.generation)
     this.logIdentity = logIdentity(id)
     this.header = header
     this.isOnDisk = isOnDisk

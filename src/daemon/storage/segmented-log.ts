@@ -6,6 +6,7 @@
 
 import { EhubError } from '../../base/error.ts'
 import { Gate } from '../../base/gate.ts'
+import { LogCompactor, removedBytes } from './log-compactor.ts'
 import { type NumberedState, stateRecord } from './journal-files.ts'
 import type { LogState } from './journal-format.ts'
 import { LogAppender } from './log-appender.ts'
@@ -17,7 +18,17 @@ import type { Segment } from './segment.ts'
 import type { Slab } from './slabs.ts'
 import type { SparseIndex } from './sparse-index.ts'
 import { isNoSpace, storageClosed, storageError } from './storage-errors.ts'
-import type { Batch, LogConfig, LogId, LogStatistics, Position } from './storage-engine.ts'
+import type {
+  Batch,
+  CompactionReport,
+  CompactOptions,
+  KeepFunction,
+  LogConfig,
+  LogId,
+  LogStatistics,
+  Position,
+} from './storage-engine.ts'
+import { offsetEnd } from './survivors.ts'
 
 // Damaged ranges remembered; more say no more.
 const damagedMax = 1000
@@ -34,6 +45,7 @@ export class SegmentedLog implements HostedLog {
   #start: Position
   #closing: Promise<void> | null = null
   #trimming: Promise<void> = Promise.resolve()
+  readonly #compactor: LogCompactor
   #damaged: Damage[]
 
   constructor(opened: OpenedLog, config: LogConfig, host: LogHost) {
@@ -53,6 +65,16 @@ export class SegmentedLog implements HostedLog {
       files,
       filesEnd: () => writer.written.end.sequence,
       onDamage: (damage) => this.#noteDamage(damage),
+    })
+    this.#compactor = new LogCompactor({
+      log: this,
+      files,
+      appender: this.#appender,
+      host,
+      segmentBytes: config.segmentBytes,
+      endOf: (segment) => this.#reader.endOf(segment),
+      untrimmed: (run) => this.#untrimmed(run),
+      isClosing: () => this.#closing !== null,
     })
   }
 
@@ -191,7 +213,7 @@ export class SegmentedLog implements HostedLog {
 
   async findByOffset(offset: number): Promise<number> {
     return this.#find(
-      (batch) => batch.baseOffset + batch.payload.length > offset,
+      (batch) => offsetEnd(batch) > offset,
       (segment) => (segment.header?.baseOffset ?? Infinity) <= offset,
       (index) => index.byOffset(offset),
     )
@@ -234,9 +256,7 @@ export class SegmentedLog implements HostedLog {
 
   trimBefore(sequence: number): Promise<void> {
     if (this.#closing !== null) return Promise.reject(storageClosed(`the log ${logKey(this.id)}`))
-    const trimmed = this.#trimming.then(() => this.#trim(sequence))
-    this.#trimming = trimmed.catch(() => undefined)
-    return trimmed
+    return this.#untrimmed(() => this.#trim(sequence))
   }
 
   async #trim(sequence: number): Promise<void> {
@@ -298,12 +318,32 @@ export class SegmentedLog implements HostedLog {
     }
   }
 
+  // ------------------------------------------------------------ compaction
+
+  get closedEnd(): number {
+    return this.#compactor.closedEnd
+  }
+
+  closeSegment(): Promise<void> {
+    return this.#compactor.closeSegment()
+  }
+
+  compact(keep: KeepFunction, options: CompactOptions): Promise<CompactionReport> {
+    return this.#compactor.compact(keep, options)
+  }
+
+  #untrimmed(run: () => Promise<void>): Promise<void> {
+    const done = this.#trimming.then(run)
+    this.#trimming = done.catch(() => undefined)
+    return done
+  }
+
   // ------------------------------------------------------------ the rest
 
   statistics(): LogStatistics {
     return {
       segments: this.#files.segments.length,
-      storedBytes: this.#appender.end.offset - this.#start.offset,
+      storedBytes: this.#appender.end.offset - this.#start.offset - removedBytes(this.#files),
       damaged: this.#damaged,
       lastEnqueuedTimeMs: this.#appender.lastTimeMs,
     }
@@ -316,6 +356,7 @@ export class SegmentedLog implements HostedLog {
 
   async #close(): Promise<void> {
     await this.#appender.settle()
+    await this.#compactor.settle()
     await this.#trimming
     await this.syncSegments()
     await this.#appender.discard()

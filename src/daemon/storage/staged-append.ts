@@ -3,9 +3,10 @@
 import { assert } from '../../base/assert.ts'
 import { batchOf, decodeEnvelopeHeader, encodeEnvelope, envelopeBytes, envelopeHeaderBytes } from './format.ts'
 import type { JournalRecord } from './journal-files.ts'
+import { logKey } from './paths.ts'
 import type { Segment } from './segment.ts'
 import type { Slab, Slabs, SlabUser } from './slabs.ts'
-import type { Batch, Position } from './storage-engine.ts'
+import type { Batch, LogId, Position } from './storage-engine.ts'
 
 /** A batch whose payload lies in a slab. */
 export interface StagedBatch {
@@ -39,6 +40,21 @@ export function appendBytes(batches: readonly Batch[]): number {
   let bytes = 0
   for (const batch of batches) bytes += envelopeBytes(batch.payload.length)
   return bytes
+}
+
+/** The batches continue the log where it stands: what does not would be taken for damage by every reader. */
+export function checkContinuity(id: LogId, batches: readonly Batch[], next: Position, nextTimeMs: number): void {
+  let { sequence, offset } = next
+  let timeMs = nextTimeMs
+  for (const batch of batches) {
+    assert(batch.baseSequence === sequence, `batch ${batch.baseSequence} continues ${logKey(id)} at ${sequence}`)
+    assert(batch.baseOffset >= offset, `offset ${batch.baseOffset} continues ${logKey(id)} at ${offset}`)
+    assert(batch.enqueuedTimeMs >= timeMs, `time ${batch.enqueuedTimeMs} continues ${logKey(id)} at ${timeMs}`)
+    assert(batch.count >= 1 && batch.survivors === undefined, 'a batch holds the events it stands for')
+    sequence += batch.count
+    offset = batch.baseOffset + batch.payload.length
+    timeMs = batch.enqueuedTimeMs
+  }
 }
 
 /** Encodes the batches into slabs and gives them the next places in the segment. The caller's payloads are copied. */

@@ -23,20 +23,38 @@ export interface ProducerStamp {
   readonly firstSequence: number
 }
 
+/** What compaction left of a batch. */
+export interface Survivors {
+  /** Events still there; 0 for a range of which nothing is left. */
+  readonly count: number
+  /**
+   * Distances of each survivor from the batch's base sequence and base offset, rising. Null: they are the batch's first
+   * `count` events and the payload is as it was stored.
+   */
+  readonly listed: { readonly sequences: Uint32Array; readonly offsets: Uint32Array } | null
+  /** Bytes of the partition's stream the batch stood for when it was stored: the next offset is at least that far on. */
+  readonly offsetSpan: number
+  /** When compaction first met the delete markers among the survivors, null when there are none. */
+  readonly cleanedAtMs: number | null
+}
+
 /** Unit of atomicity, of checksum and of commit. */
 export interface Batch {
-  /** Sequence number of the first event; the others follow by one. */
+  /** Sequence number of the first event; the others follow by one, but for a batch with `survivors`. */
   readonly baseSequence: number
-  /** Offset of the payload's first byte. The next batch's is at least `baseOffset + payload.length`. */
+  /** Offset of the payload's first byte. The next batch's is at least `offsetEnd(batch)`. */
   readonly baseOffset: number
-  /** Events in the batch, at least 1. */
+  /** Sequence numbers the batch stands for, at least 1: of as many events, unless compaction took some. */
   readonly count: number
   /** Unix milliseconds, the same for every event in the batch, non-decreasing in a log. */
   readonly enqueuedTimeMs: number
   readonly encoding: Encoding
   /** When appending: the log reads it until the append settles and never changes it. When read: never changed by anybody. */
   readonly payload: Buffer
+  /** Its `firstSequence` is that of the event with `baseSequence`, also when that one is gone. */
   readonly producer: ProducerStamp | null
+  /** Only of a batch that lost events to compaction: which are left. The functions of `survivors.ts` read it. */
+  readonly survivors?: Survivors
 }
 
 /** Names one log. Both parts match `[a-z0-9$-]{1,64}`: they are made by the broker, never from user text. */
@@ -55,11 +73,44 @@ export interface LogConfig {
 
 export interface LogStatistics {
   readonly segments: number
+  /** Payload bytes from `start` to `end`, without what compaction removed. */
   readonly storedBytes: number
   /** Ranges of sequences lost to corruption, `to` exclusive; reads across them fail with `storage-corrupt`. */
   readonly damaged: readonly { readonly from: number; readonly to: number; readonly detail: string }[]
   /** Time and sequence of the last event, for runtime metrics. */
   readonly lastEnqueuedTimeMs: number | null
+}
+
+/**
+ * What of a batch stays: the batch itself, one with less (same base sequence, base offset, count, time and producer; `survivors`
+ * and the payload of what they are), or null for nothing, not even the producer's stamp. Called once for every batch in order, may be
+ * called for one again in a later try.
+ */
+export type KeepFunction = (batch: Batch) => Batch | null
+
+export interface CompactOptions {
+  /** Segments that begin at or beyond it are left alone. */
+  readonly before: number
+  readonly signal: AbortSignal
+  /** Called for every piece read or written: compaction goes on when it resolves. Not given: as fast as it can. */
+  readonly pace?: (bytes: number) => Promise<void> | void
+  /** A segment with damage was left as it is; events below `endSequence` may still hold what `keep` would have taken. */
+  readonly onSkipped?: (endSequence: number) => void
+  /** After each segment looked at. */
+  readonly onProgress?: (report: CompactionReport) => void
+}
+
+export interface CompactionReport {
+  /** Segments looked at, those of them with damage, what was rewritten and into how many. */
+  readonly segments: number
+  readonly segmentsSkipped: number
+  readonly segmentsRewritten: number
+  readonly segmentsWritten: number
+  readonly eventsKept: number
+  readonly eventsRemoved: number
+  /** Of the segments looked at, before and after. */
+  readonly bytesBefore: number
+  readonly bytesAfter: number
 }
 
 export interface PartitionLog {
@@ -107,6 +158,26 @@ export interface PartitionLog {
 
   /** The next append begins a new segment, so that what is stored now can be removed as a whole once it is all trimmed. */
   seal(): void
+
+  /**
+   * Everything below can be compacted: it lies in segments that are appended to no more. `closeSegment` moves it on.
+   */
+  readonly closedEnd: number
+
+  /**
+   * Ends the newest segment, so that what it holds can be compacted. What is being appended meanwhile may keep it open; then
+   * the next append ends it.
+   * @throws EhubError as `append`.
+   */
+  closeSegment(): Promise<void>
+
+  /**
+   * Rewrites closed segments that begin below `options.before`, oldest first, with what `keep` leaves of each batch; numbers
+   * and offsets stay. Each piece of the log is either as it was or rewritten, also after a crash; readers under way go on.
+   * Segments with damage are left as they are. One call at a time; trimming goes on meanwhile.
+   * @throws EhubError as `append`; the signal's reason. What was rewritten before stays so.
+   */
+  compact(keep: KeepFunction, options: CompactOptions): Promise<CompactionReport>
 
   /** Moves `start` to `sequence` (clamped to start..end), durably, then deletes whole segments below it. */
   trimBefore(sequence: number): Promise<void>

@@ -39,6 +39,15 @@ export class TailCache {
     }
   }
 
+  /** Gives up the batches below: compaction left something else of them in the segments. */
+  forgetBelow(sequence: number): void {
+    for (;;) {
+      const oldest = this.#batches[this.#first] ?? null
+      if (oldest === null || oldest.baseSequence >= sequence) return
+      this.#drop(oldest)
+    }
+  }
+
   /** Gives up the batches in `slab`, which are the oldest. */
   forget(slab: Slab): void {
     while (this.#slabs[this.#first] === slab) {

@@ -58,7 +58,7 @@ export async function scanTail(
     const previous = next === undefined ? null : ((await files.loadHeader(next))?.previous ?? null)
     // Where the next segment says that this one ended, it ended, also after a failed sync left more in it.
     const limit = previous?.baseSequence === segment.baseSequence ? previous.endPosition : Infinity
-    await scan.walk(files, segment, limit)
+    await scan.walk(files, segment, segment.header?.compacted?.endPosition ?? limit)
   }
   return scan.result()
 }
@@ -116,6 +116,12 @@ class Scan {
       this.#place = { ...this.#place, segment, position }
       await this.#follow(walker)
       end = walker.position
+      // What compaction took from the end of it counts for what comes behind.
+      const { compacted } = header
+      if (compacted !== undefined && this.#place.end.sequence === compacted.endSequence) {
+        const behind = { sequence: compacted.endSequence, offset: compacted.endOffset }
+        this.#place = { ...this.#place, end: behind, timeMs: compacted.lastTimeMs }
+      }
       const rest = Buffer.alloc(12)
       await held.file.read(rest, walker.position + needleOffset)
       if (rest.equals(envelopeNeedle(header.generation))) this.#isTorn = true

@@ -2,6 +2,7 @@
 // kept in memory, or the broker could not start. For reading back it is of no use.
 
 import { Gate } from '../../../src/base/gate.ts'
+import { newTally } from '../../../src/daemon/storage/compact-report.ts'
 import { MemoryEngine } from '../../../src/daemon/storage/memory-engine.ts'
 import type { Batch, LogConfig, LogId, PartitionLog, Position } from '../../../src/daemon/storage/storage-engine.ts'
 
@@ -32,6 +33,9 @@ class NullLog implements PartitionLog {
   readCached = () => null
   findByTime = () => Promise.resolve(this.end.sequence)
   findByOffset = () => Promise.resolve(this.end.sequence)
+  closedEnd = 0
+  closeSegment = () => Promise.resolve()
+  compact = () => Promise.resolve(newTally())
   trimBefore = () => Promise.resolve()
   seal = () => {}
   statistics = () => ({ segments: 0, storedBytes: 0, damaged: [], lastEnqueuedTimeMs: null })

@@ -69,7 +69,7 @@ function encoded(of: Batch, more: Partial<typeof context> = {}): Buffer {
 
 describe('an envelope', () => {
   test('has these bytes', () => {
-    assert.equal(formatVersion, 1)
+    assert.equal(formatVersion, 2)
     assert.equal(encoded(batch).toString('hex'), envelope.toString('hex'))
     const header = decodeEnvelopeHeader(envelope, 0)
     assert.ok(header !== null && isEnvelopeIntact(envelope, 0, header))
@@ -106,7 +106,7 @@ describe('an envelope', () => {
       [16, '4f000000', 'shorter than its header'],
       [16, 'ffffffff', 'longer than any'],
       [20, '00', 'kind 0'],
-      [20, '02', 'kind 2'],
+      [20, '03', 'kind 3'],
       [21, '00', 'encoding 0'],
       [21, '04', 'encoding 4'],
       [40, '00000000', 'no event'],

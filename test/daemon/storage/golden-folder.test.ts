@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { quietLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/daemon/broker/broker.ts'
 import { decodeVersion, encodeVersionSlot, versionSlotBytes } from '../../../src/daemon/storage/journal-format.ts'
-import type { PartitionLog } from '../../../src/daemon/storage/storage-engine.ts'
+import type { PartitionLog, Survivors } from '../../../src/daemon/storage/storage-engine.ts'
 import { SimClock } from '../../sim/sim-clock.ts'
 import { SimRandom } from '../../sim/sim-random.ts'
 import { goldenCopy, goldenKinds, goldenLogs, nextBatch, openEngine, openLog, readAll } from './golden-folder.ts'
@@ -22,12 +22,23 @@ async function asSecond(log: PartitionLog): Promise<ReadLog> {
     timeMs: batch.enqueuedTimeMs,
     encoding: batch.encoding,
     payload: Buffer.from(batch.payload),
+    ...(batch.survivors === undefined ? {} : { left: leftOf(batch.survivors) }),
     producer:
       batch.producer === null
         ? null
         : { id: batch.producer.producerId, sequence: batch.producer.firstSequence, epoch: batch.producer.epoch },
   }))
   return { start: log.start.sequence, end: log.end.sequence, endOffset: log.end.offset, batches }
+}
+
+function leftOf({
+  count,
+  listed,
+  offsetSpan,
+  cleanedAtMs: cleanedAt,
+}: Survivors): NonNullable<ReadLog['batches'][number]['left']> {
+  const sequences = listed === null ? count : [...listed.sequences]
+  return { sequences, offsets: [...(listed?.offsets ?? [])], offsetSpan, cleanedAt }
 }
 
 function textOf(payload: Buffer): string {
@@ -166,7 +177,7 @@ test('a folder of a newer format is refused and left as it is', async (t) => {
   const folder = goldenCopy(t, 'clean')
   const path = join(folder, 'version')
   const number = (decodeVersion(readFileSync(path))?.number ?? 0) + 1
-  const slot = encodeVersionSlot({ version: 2, number, journalGeneration: 2 })
+  const slot = encodeVersionSlot({ version: 3, number, journalGeneration: 2 })
   const bytes = readFileSync(path)
   slot.copy(bytes, (number % 2) * versionSlotBytes)
   writeFileSync(path, bytes)
@@ -175,6 +186,6 @@ test('a folder of a newer format is refused and left as it is', async (t) => {
       .filter((entry) => entry.isFile() && !entry.name.startsWith('lock'))
       .map((entry) => [join(entry.parentPath, entry.name), readFileSync(join(entry.parentPath, entry.name), 'hex')])
   const before = filesOf()
-  await assert.rejects(openEngine(folder), { code: 'data-folder-newer', message: /format version 2.*up to 1/ })
+  await assert.rejects(openEngine(folder), { code: 'data-folder-newer', message: /format version 3.*up to 2/ })
   assert.deepEqual(filesOf(), before)
 })

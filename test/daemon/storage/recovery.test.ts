@@ -124,11 +124,11 @@ test('a lost newest journal file is not taken for the end of the log', async (t)
 })
 
 test('a data folder of a newer format is refused and left alone', async () => {
-  const slot = encodeVersionSlot({ version: 2, number: 1, journalGeneration: 1 })
+  const slot = encodeVersionSlot({ version: 3, number: 1, journalGeneration: 1 })
   const disk = SimDisk.of(new Map([['version', slot]]))
   await assert.rejects(
     openOn(disk),
-    (error) => isEhubError(error, 'data-folder-newer') && /version 2/.test(error.message),
+    (error) => isEhubError(error, 'data-folder-newer') && /version 3/.test(error.message),
   )
   assert.deepEqual([...disk.files().keys()], ['version'])
 })

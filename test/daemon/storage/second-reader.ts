@@ -11,6 +11,13 @@ export interface ReadBatch {
   readonly timeMs: number
   readonly encoding: string
   readonly payload: Buffer
+  /** Of a compacted envelope: the sequences and offsets that are left, and when its delete markers were met. */
+  readonly left?: {
+    readonly sequences: readonly number[] | number
+    readonly offsets: readonly number[]
+    readonly offsetSpan: number
+    readonly cleanedAt: number | null
+  }
   readonly producer: { readonly id: bigint; readonly sequence: number; readonly epoch: number } | null
 }
 
@@ -181,13 +188,25 @@ function readRow(
   }
 }
 
+/** The table of a compacted envelope. */
+function leftIn(it: Buffer): NonNullable<ReadBatch['left']> {
+  const entries = Array.from({ length: it.readUInt32LE(84) }, (_, index) => 104 + 8 * index)
+  return {
+    sequences: entries.length === 0 ? it.readUInt32LE(80) : entries.map((at) => it.readUInt32LE(at)),
+    offsets: entries.map((at) => it.readUInt32LE(at + 4)),
+    offsetSpan: it.readUInt32LE(88),
+    cleanedAt: u64OrNone(it, 96),
+  }
+}
+
 /** The envelope at a place, null when there is no intact one that continues. */
 function envelopeAt(bytes: Buffer, at: number, generation: number, identity: number, sequence: number) {
   if (at + 80 > bytes.length || magicAt(bytes, at + 4) !== 'EHB1') return null
   const length = bytes.readUInt32LE(at + 16)
   if (length < 80 || at + length > bytes.length) return null
   const it = bytes.subarray(at, at + length)
-  if (crc(it.subarray(4)) !== it.readUInt32LE(0) || it.readUInt8(20) !== 1) return null
+  const kind = it.readUInt8(20)
+  if (crc(it.subarray(4)) !== it.readUInt32LE(0) || (kind !== 1 && kind !== 2)) return null
   if (u64(it, 8) !== generation || it.readUInt32LE(44) !== identity || u64(it, 24) !== sequence) return null
   const flags = it.readUInt16LE(22)
   const producer = { id: it.readBigInt64LE(64), sequence: it.readInt32LE(72), epoch: it.readInt32LE(76) }
@@ -197,7 +216,8 @@ function envelopeAt(bytes: Buffer, at: number, generation: number, identity: num
     count: it.readUInt32LE(40),
     timeMs: u64(it, 48),
     encoding: ['', 'amqp', 'kafka', 'state'][it.readUInt8(21)] ?? '',
-    payload: Buffer.from(it.subarray(80)),
+    payload: Buffer.from(it.subarray(kind === 1 ? 80 : 104 + 8 * it.readUInt32LE(84))),
+    ...(kind === 1 ? {} : { left: leftIn(it) }),
     producer: (flags & 1) === 1 ? producer : null,
   }
   return { batch, next: at + align(length), continues: (flags & 2) === 2 }
@@ -211,6 +231,15 @@ function segmentsOf(folder: string, key: string, known: Known): Map<number, Buff
   for (const name of existsSync(path) ? readdirSync(path).toSorted() : []) {
     const base = /^(\d{20})\.log$/.exec(name)?.[1]
     if (base !== undefined) segments.set(Number(base), readFileSync(join(path, name)))
+  }
+  // A compacted segment replaces every other within its range; of two with the same range the later one counts.
+  const compacted = [...(existsSync(path) ? readdirSync(path) : [])]
+    .map((name) => ({ name, range: /^(\d{20})-(\d{20})-(\d{20})\.log$/.exec(name)?.slice(1).map(Number) ?? [] }))
+    .filter(({ range }) => range.length === 3)
+    .toSorted((a, b) => a.range[1]! - a.range[0]! - b.range[1]! + b.range[0]! || a.range[2]! - b.range[2]!)
+  for (const { name, range } of compacted) {
+    for (const base of segments.keys()) if (base >= range[0]! && base < range[1]!) segments.delete(base)
+    segments.set(range[0]!, readFileSync(join(path, name)))
   }
   for (const { segmentBase, position, bytes } of known.held) {
     let file = segments.get(segmentBase) ?? Buffer.alloc(0)
@@ -247,6 +276,8 @@ function readLog(folder: string, key: string, known: Known): ReadLog {
     if (header === null || u64(header, 24) !== base || header.readUInt32LE(20) !== identity) continue
     let limit = isExact && base === newestEnd.base ? newestEnd.position : bytes.length
     if (next !== null && u64OrNone(next, 56) === base) limit = u64(next, 64)
+    const isCompacted = u64(header, 256) !== 0
+    if (isCompacted) limit = u64(header, 256)
     sequence = base
     for (let at = 1024; at < limit; ) {
       const found = envelopeAt(bytes, at, u64(header, 8), identity, sequence)
@@ -257,6 +288,7 @@ function readLog(folder: string, key: string, known: Known): ReadLog {
       sequence += found.batch.count
       endOffset = found.batch.offset + found.batch.payload.length
     }
+    if (isCompacted) endOffset = u64(header, 272)
   }
   // An append without its end is none.
   for (; open > 0 && !isExact; open--) sequence -= batches.pop()?.count ?? 0
@@ -267,7 +299,7 @@ function readLog(folder: string, key: string, known: Known): ReadLog {
 
 /** Every log of a data folder that is not damaged, by `<group>/<partition>`. */
 export function readFolder(folder: string): Map<string, ReadLog> {
-  if (versionOf(folder).version > 1) throw new Error('newer')
+  if (versionOf(folder).version > 2) throw new Error('newer')
   const logs = new Map<string, ReadLog>()
   for (const [key, known] of readJournal(folder)) logs.set(key, readLog(folder, key, known))
   return logs

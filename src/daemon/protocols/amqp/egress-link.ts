@@ -17,6 +17,7 @@ import { transferHeadBytes } from '../../../wire/amqp/transfer.ts'
 import { mapEntry, safeIntegerOf, textOf } from '../../../wire/amqp/types.ts'
 import type { Receiver } from '../../broker/broker-api.ts'
 import type { Batch } from '../../storage/storage-engine.ts'
+import { offsetOfIndex, sequenceOfIndex } from '../../storage/survivors.ts'
 import type { Address } from './addresses.ts'
 import type { Feeder } from './feeders.ts'
 import type { Link } from './link.ts'
@@ -135,8 +136,9 @@ export class EgressLink implements Link, Feeder {
     const batch = this.#batch
     if (batch === null) return 0
     const { payload } = batch
-    const sequence = batch.baseSequence + index
-    const offset = batch.baseOffset + sectionStart
+    const isWhole = batch.survivors === undefined
+    const sequence = isWhole ? batch.baseSequence + index : sequenceOfIndex(batch, index)
+    const offset = isWhole ? batch.baseOffset + sectionStart : offsetOfIndex(batch, index, sectionStart)
     const extraBytes = splicedBytesMax + this.#annotationBytes + (metric?.length ?? 0)
     const bytesMax = messageEnd - messageStart + extraBytes
     this.#deliveredCount += 1
@@ -159,7 +161,7 @@ export class EgressLink implements Link, Feeder {
     for (;;) {
       while (this.#batch !== null) {
         if (!this.#events.next()) this.#batch = null
-        else if (this.#batch.baseSequence + this.#events.index >= this.#from) return true
+        else if (sequenceOfIndex(this.#batch, this.#events.index) >= this.#from) return true
       }
       const batch = this.#batches[this.#batchIndex]
       if (batch === undefined) {
