@@ -6,6 +6,7 @@
 import type { EhubError } from '../../base/error.ts'
 import type { Batch, Durability, LogStatistics } from '../storage/storage-engine.ts'
 import type { Blobs } from './blobs-api.ts'
+import type { BrokerFigures } from './figures.ts'
 import type { HubSettings } from './settings.ts'
 import type { Captures } from './captures-api.ts'
 import type { RetentionStatus, TrimReport } from './retentions-api.ts'
@@ -317,6 +318,8 @@ export interface Broker {
   flush(): void
 
   readonly blobs: Blobs
+  /** Counted since the start, for metrics. */
+  readonly figures: BrokerFigures
   readonly captures: Captures
   readonly retention: Retentions
 

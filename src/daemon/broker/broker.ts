@@ -98,6 +98,7 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
 
 class EventBroker implements api.Broker {
   readonly blobs: Blobs
+  readonly figures: api.Broker['figures']
   readonly captures: Captures
   readonly retention: api.Retentions
   readonly #clock: Clock
@@ -125,13 +126,10 @@ class EventBroker implements api.Broker {
     this.#limits = tiers[options.tier ?? 'standard']
     this.#inFlight = new InFlight(inFlightBytesMax)
     this.#receivers = new Receivers(clock)
+    this.figures = this.#receivers.figures
     const time = new TrustedTime(clock, log)
     this.#time = time
-    const retention = new Retention({
-      clock,
-      time,
-      heldFrom: (hub, partition) => this.captures.heldFrom(hub, partition),
-    })
+    const retention = new Retention({ clock, time, heldFrom: (hub, index) => this.captures.heldFrom(hub, index) })
     this.#hubs = new OpenHubs({
       engine,
       lines: log,
@@ -139,6 +137,7 @@ class EventBroker implements api.Broker {
       cutoff: (hub) => retention.cutoffOf(hub),
       context: {
         clock,
+        figures: this.figures,
         pool: new BufferPool(inFlightBytesMax),
         reader: new PayloadReader(),
         inFlight: this.#inFlight,

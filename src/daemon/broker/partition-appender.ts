@@ -14,6 +14,7 @@ import type { PartitionLog } from '../storage/storage-engine.ts'
 import { AppendGroup, groupBytesMax } from './append-group.ts'
 import type { Receipt } from './broker-api.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import type { BrokerFigures } from './figures.ts'
 import { lastEventPosition } from './event-positions.ts'
 import { type Flight, Flights, type LastEvent } from './flights.ts'
 import type { Congestion, InFlight } from './in-flight.ts'
@@ -21,6 +22,7 @@ import type { Congestion, InFlight } from './in-flight.ts'
 /** What the appenders of a broker share. */
 export interface AppenderContext {
   readonly clock: Clock
+  readonly figures: BrokerFigures
   readonly pool: BufferPool
   /** Reads payloads while they are copied; one call at a time. */
   readonly reader: PayloadReader
@@ -120,8 +122,13 @@ export class PartitionAppender {
     this.#bytesHint = Math.min(group.length, bytesHintMax)
     const last = { sequence: this.#nextSequence - 1, offset: group.lastOffset, timeMs: group.enqueuedTimeMs }
     const flight = this.#flights.add(group, last)
+    const { clock, figures } = this.#context
+    const atMs = clock.monotonicMs()
     this.#log.append(group.close()).then(
-      () => this.#settle(flight, 'stored'),
+      () => {
+        figures.committed(clock.monotonicMs() - atMs)
+        this.#settle(flight, 'stored')
+      },
       (error: unknown) => this.#fail(flight, error),
     )
   }

@@ -7,6 +7,7 @@ import type { Waiter } from '../../base/gate.ts'
 import type { Batch } from '../storage/storage-engine.ts'
 import { beginBatchAt } from './batch-begin.ts'
 import type { Receiver, ReceiverDescription, ReceiverOptions, RuntimeMetric } from './broker-api.ts'
+import type { Delivered } from './figures.ts'
 import type { Partition } from './partition.ts'
 import { type Placement, searchPlacement } from './positions.ts'
 
@@ -22,6 +23,8 @@ export interface ReceiverInput {
   readonly openedAtMs: number
   readonly now: () => number
   /** Looked at with every read, since a wall clock that jumps ahead ends a token before its timer runs. */
+  /** Counts what was handed over, also when the receiver is gone. */
+  readonly delivered: Delivered
   readonly mayListen: () => EhubError | null
   /** Called once, when it is closed or detached. */
   readonly onGone: (receiver: PartitionReceiver) => void
@@ -52,11 +55,13 @@ export class PartitionReceiver implements Receiver {
   #onDetached: ((reason: EhubError) => void) | null = null
   #credit = 0
   #deliveredCount = 0
+  readonly #delivered: Delivered
 
   constructor(input: ReceiverInput) {
-    const { id, hub, group, partition, placement, options } = input
+    const { id, hub, group, partition, placement, options, delivered } = input
     this.#input = input
     this.#partition = partition
+    this.#delivered = delivered
     this.id = id
     this.hub = hub
     this.group = group
@@ -113,6 +118,7 @@ export class PartitionReceiver implements Receiver {
 
   report(credit: number, deliveredCount: number): void {
     this.#credit = credit
+    this.#delivered.events += deliveredCount - this.#deliveredCount
     this.#deliveredCount = deliveredCount
   }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { EhubError } from '../../base/error.ts'
 import { entityKey } from '../../wire/entity-names.ts'
 import type { ReceiverOptions } from './broker-api.ts'
+import { BrokerFigures } from './figures.ts'
 import { admit, stolen } from './owner-levels.ts'
 import type { Partition } from './partition.ts'
 import { placePosition } from './positions.ts'
@@ -34,6 +35,8 @@ export class Receivers {
   /** By hub number, group key and partition. */
   readonly #places = new Map<string, Place>()
   #lastId = 0
+
+  readonly figures = new BrokerFigures()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -66,6 +69,7 @@ export class Receivers {
       partition,
       placement,
       options,
+      delivered: this.figures.deliveredTo(hub.name, group, partition.index),
       openedAtMs: this.#clock.now(),
       now: () => this.#clock.now(),
       mayListen,

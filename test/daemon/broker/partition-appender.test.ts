@@ -5,6 +5,7 @@ import { EhubError, isEhubError } from '../../../src/base/error.ts'
 import { quietLog } from '../../../src/base/log.ts'
 import type { Publication, Receipt } from '../../../src/daemon/broker/broker-api.ts'
 import { BufferPool } from '../../../src/daemon/broker/buffer-pool.ts'
+import { BrokerFigures } from '../../../src/daemon/broker/figures.ts'
 import { Congestion, InFlight } from '../../../src/daemon/broker/in-flight.ts'
 import { openPartition } from '../../../src/daemon/broker/partition.ts'
 import { Turns } from '../../../src/daemon/broker/turns.ts'
@@ -37,6 +38,7 @@ async function open(
     config: { durability: 'memory', segmentBytes: 1 << 20 },
     context: {
       clock,
+      figures: new BrokerFigures(),
       pool: new BufferPool(1 << 24),
       reader: new PayloadReader(),
       inFlight,

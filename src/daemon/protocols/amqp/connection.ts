@@ -67,7 +67,12 @@ export class Connection implements ConnectionHost, TransportEvents {
     const id = context.random.bytes(16).toString('hex')
     this.#reader = new FrameReader(context.limits.frameBytesMax)
     this.output = new Output(transport, context.pool)
-    this.refusals = new Refusals(context.clock, context.random, id, (hub) => this.#partitionCountOf(hub))
+    const { clock, random, broker } = context
+    this.refusals = new Refusals(
+      ...([clock, random, id] as const),
+      (hub) => this.#partitionCountOf(hub),
+      (code) => broker.figures.refused(code),
+    )
     this.#handshake = new Handshake(context, this.output, `${id}_G1`)
     this.#turns = new Turns(context, this.output, {
       isOpened: () => this.#phase === 'opened',

@@ -8,7 +8,7 @@
 // own, or the broker's carries more (names, numbers), the broker's is used.
 
 import type { Clock } from '../../../base/clock.ts'
-import type { EhubError } from '../../../base/error.ts'
+import type { EhubError, EhubErrorCode } from '../../../base/error.ts'
 import { type Random, uuid } from '../../../base/random.ts'
 import { conditions } from '../../../wire/amqp/names.ts'
 import { projectError } from '../../../wire/errors.ts'
@@ -46,8 +46,20 @@ export class Refusals {
   host = 'localhost'
   namespace = 'local'
 
-  /** @param partitionCountOf Null for a hub that is not there; asked only about entities the client may know of. */
-  constructor(clock: Clock, random: Random, container: string, partitionCountOf: (hub: string) => number | null) {
+  readonly #onRefused: (code: EhubErrorCode) => void
+
+  /**
+   * @param partitionCountOf Null for a hub that is not there; asked only about entities the client may know of.
+   * @param onRefused Told of every refusal.
+   */
+  constructor(
+    clock: Clock,
+    random: Random,
+    container: string,
+    partitionCountOf: (hub: string) => number | null,
+    onRefused: (code: EhubErrorCode) => void,
+  ) {
+    this.#onRefused = onRefused
     this.#clock = clock
     this.#random = random
     this.#container = container
@@ -56,6 +68,7 @@ export class Refusals {
 
   /** @param scope What ends: a connection's end is forced, a link is detached by force. */
   of(error: EhubError, place: Place = {}, scope: 'connection' | 'link' = 'connection'): Refusal {
+    this.#onRefused(error.code)
     const projected = projectError(error.code).amqp
     const condition =
       scope === 'link' && projected === conditions.connectionForced ? conditions.detachForced : projected

@@ -3,6 +3,7 @@
 
 import { Counter, Gauge, Registry } from 'prom-client'
 import type { LagSnapshot } from '../../../wire/lag/snapshot.ts'
+import { commitBuckets } from '../../broker/figures.ts'
 import type { Broker, Caller } from '../../broker/broker-api.ts'
 import type { EngineStatus } from '../../storage/storage-engine.ts'
 
@@ -27,8 +28,9 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   daemonMetrics(registry, sources)
   hubMetrics(registry, sources)
   retentionMetrics(registry, sources)
+  figureMetrics(registry, sources)
   lagMetrics(registry, sources)
-  return registry.metrics()
+  return `${await registry.metrics()}\n${commitHistogram(sources.broker.figures)}`
 }
 
 function gauge<Label extends string>(
@@ -125,6 +127,40 @@ function retentionMetrics(registry: Registry, { broker, caller }: MetricsSources
   gauge(registry, 'ehub_retention_clock_ahead_seconds', 'How far the clock is ahead of what is believed.', []).set(
     (doubt?.aheadMs ?? 0) / 1000,
   )
+}
+
+function figureMetrics(registry: Registry, { broker: { figures } }: MetricsSources): void {
+  const errors = counter(registry, 'ehub_errors_total', 'Errors told to AMQP clients.', ['code'])
+  for (const [code, count] of figures.errors) errors.inc({ code }, count)
+  counter(registry, 'ehub_throttled_total', 'Publications and links refused for being too many.', []).inc(
+    figures.errors.get('server-busy') ?? 0,
+  )
+  const handed = counter(registry, 'ehub_group_delivered_events_total', 'Events handed to receivers.', [
+    'hub',
+    'group',
+    'partition',
+  ])
+  for (const { hub, group, partition, events } of figures.delivered) {
+    handed.inc({ hub, group, partition: String(partition) }, events)
+  }
+}
+
+/** By hand: prom-client observes one value at a time, these were counted without it. */
+function commitHistogram({ commitCounts, commitSeconds }: Broker['figures']): string {
+  const name = 'ehub_commit_seconds'
+  let count = 0
+  const buckets = [...commitBuckets, '+Inf'].map((le, index) => {
+    count += commitCounts[index] ?? 0
+    return `${name}_bucket{le="${le}"} ${count}`
+  })
+  return [
+    `# HELP ${name} From handing publications to a log until they are durable as the hub asks.`,
+    `# TYPE ${name} histogram`,
+    ...buckets,
+    `${name}_sum ${commitSeconds}`,
+    `${name}_count ${count}`,
+    '',
+  ].join('\n')
 }
 
 function lagMetrics(registry: Registry, { lag }: MetricsSources): void {

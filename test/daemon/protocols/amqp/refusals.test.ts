@@ -11,7 +11,13 @@ const gateway = `TrackingId:${container}_G1, SystemTracker:gateway1, Timestamp:2
 
 function refusals(partitionCount = 4): Refusals {
   const clock = new SimClock(Date.UTC(2024, 2, 1, 12))
-  const made = new Refusals(clock, fixedRandom, container, () => partitionCount)
+  const made = new Refusals(
+    clock,
+    fixedRandom,
+    container,
+    () => partitionCount,
+    () => undefined,
+  )
   made.host = 'ns.servicebus.windows.net'
   made.namespace = 'ns'
   return made
