@@ -89,9 +89,20 @@ export class SendPipeline {
     }
   }
 
-  /** An encoded message. @param key Of its own; null: none. @throws EhubError `event-too-large`. */
-  addMessage(message: Buffer, bodyBytes: number, key: string | null, number: number): void {
-    const destination = this.#destination(this.#partitionFor(key))
+  /**
+   * An encoded message.
+   * @param key Of its own; null: none.
+   * @param partition Where it goes whatever its key; not given: where the key says.
+   * @throws EhubError `event-too-large`.
+   */
+  addMessage(
+    message: Buffer,
+    bodyBytes: number,
+    key: string | null,
+    number: number,
+    partition: string | null = this.#partitionFor(key),
+  ): void {
+    const destination = this.#destination(partition)
     const before = destination.builder.bytes
     if (!destination.builder.addMessage(message, bodyBytes, number)) {
       this.#flush(destination)

@@ -50,7 +50,10 @@ test('the flags the documents name exist', async () => {
   const known = new Set<string>(Object.keys(globalFlags))
   for (const [, load] of Object.entries(commands)) {
     const { default: command } = await load()
-    for (const name of Object.keys(command.flags ?? {})) known.add(name)
+    for (const [name, flag] of Object.entries(command.flags ?? {})) {
+      known.add(name)
+      if (flag.type === 'boolean' && flag.allowNo === true) known.add(`no-${name}`)
+    }
   }
   known.add('help')
   for (const name of flagsIn(text)) assert.ok(known.has(name), `--${name} exists`)

@@ -72,6 +72,13 @@ function tailMembers({ applicationProperties, properties, annotations, header, f
  * @throws EhubError `argument-error` saying which member is wrong and why.
  */
 export function eventOfJson(line: string): EventContent {
+  return eventOfEnvelope(parseEnvelope(line))
+}
+
+export type Envelope = Readonly<Record<string, Json>>
+
+/** @throws EhubError `argument-error`. */
+export function parseEnvelope(line: string): Envelope {
   let value: Json
   try {
     value = JSON.parse(line) as Json
@@ -79,6 +86,11 @@ export function eventOfJson(line: string): EventContent {
     throw wrong(error instanceof Error ? error.message : 'no JSON')
   }
   if (!isObject(value)) throw wrong('the line is no JSON object')
+  return value
+}
+
+/** As `eventOfJson`. @throws EhubError `argument-error`. */
+export function eventOfEnvelope(value: Envelope): EventContent {
   const { v = 1, key = null } = value
   if (v !== 1) throw wrong(`"v" is ${JSON.stringify(v)}, this program reads version 1`)
   if (key !== null && typeof key !== 'string') throw wrong('"key" is neither text nor null')
