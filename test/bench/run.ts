@@ -1,6 +1,7 @@
 // The bench runner: everything side by side in one go. `npm run bench -- [--only NAME[,NAME]] [--rounds 5] [--quick]
 // [--full] [--json FILE] [--list] [--minutes 15] [--cold-memory]`. Never a test: a missed bar is a line, only a bench that
 // could not run makes it exit with 1.
+
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, tmpdir, totalmem } from 'node:os'

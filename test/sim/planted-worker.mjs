@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { plant } from './plant-hook.mjs'
 
-const { edits, kind, seedsMax, first } = workerData
+const { edits, kind, seedsMax, first, tried } = workerData
 const isPlanted = plant(edits)
 const { openPlainEngine, openSimBroker, openSimEngine } = await import('./engines.ts')
 const run = await runnerOf(kind)
@@ -39,6 +39,7 @@ let found = null
 let seeds = 0
 for (let seed = first; seed < first + seedsMax && found === null; seed++) {
   seeds++
+  Atomics.store(tried, 0, seeds)
   // A planted bug may also break an assertion of the product outside of what the run awaits.
   const failure = await run(seed).catch((error) => error)
   if (failure !== null) found = { seed, seeds, what: String(failure.message).slice(0, 200) }

@@ -16,8 +16,9 @@ export interface Found {
 export function findPlanted(bug: PlantedBug, first: number): Promise<Found | null> {
   if (bug.kind === 'kill9') return findByScript(bug, first)
   return new Promise((resolve, reject) => {
+    const tried = new Int32Array(new SharedArrayBuffer(4))
     const worker = new Worker(new URL('./planted-worker.mjs', import.meta.url), {
-      workerData: { edits: bug.edits, kind: bug.kind, seedsMax: bug.seedsMax, first },
+      workerData: { edits: bug.edits, kind: bug.kind, seedsMax: bug.seedsMax, first, tried },
     })
     let found: Found | null = null
     let hasAnswered = false
@@ -27,8 +28,9 @@ export function findPlanted(bug: PlantedBug, first: number): Promise<Found | nul
     })
     // An assertion of the product that fails outside of what the run awaits ends the thread: found, too.
     worker.on('error', (error: unknown) => {
+      const seeds = Atomics.load(tried, 0)
       const what = error instanceof Error ? error.message : String(error)
-      if (what.startsWith('bug: ')) resolve({ seed: first, seeds: 1, what })
+      if (what.startsWith('bug: ')) resolve({ seed: first + seeds - 1, seeds, what })
       else reject(error instanceof Error ? error : new Error(what))
     })
     worker.on('exit', () => {
