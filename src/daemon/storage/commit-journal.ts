@@ -14,7 +14,7 @@ import type { Clock } from '../../base/clock.ts'
 import { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import type { DiskFile } from './disk.ts'
-import { encodeGroupHead, groupHeaderBytes, groupRowBytes } from './journal-format.ts'
+import { GroupBuilder } from './group-builder.ts'
 import {
   AmbiguousJournal,
   type JournalFiles,
@@ -34,9 +34,10 @@ export interface JournalClient {
 
 export interface JournalItem {
   readonly client: JournalClient | null
-  readonly records: readonly JournalRecord[]
   /** Sum of the bodies. */
   readonly bodyBytes: number
+  /** Puts what it holds into a group. */
+  addTo(group: GroupBuilder): void
   /** Why it must not be committed any more: something before it, which it continues, was refused. Null when it may. */
   obstacle(): EhubError | null
   committed(): void
@@ -87,6 +88,7 @@ export class CommitJournal {
   #groupNumber = 0
   #limit = 0
   #clients = new Set<JournalClient>()
+  readonly #builder = new GroupBuilder()
   /** Oldest first. */
   #old: OldFile[] = []
   #open: JournalItem[] = []
@@ -132,7 +134,10 @@ export class CommitJournal {
     return new Promise((committed, failed) => {
       let bodyBytes = 0
       for (const { body } of records) bodyBytes += body.length
-      this.submit({ client, records, bodyBytes, obstacle: () => null, committed, failed })
+      const addTo = (group: GroupBuilder) => {
+        for (const one of records) group.add(one)
+      }
+      this.submit({ client, bodyBytes, addTo, obstacle: () => null, committed, failed })
     })
   }
 
@@ -225,28 +230,22 @@ export class CommitJournal {
   }
 
   #encode(items: readonly JournalItem[]): { chunks: Uint8Array[]; bytes: number } {
-    const records: JournalRecord[] = []
+    const group = this.#builder
     const declared = new Set<JournalClient>()
-    for (const { client, records: own } of items) {
+    for (const item of items) {
+      const { client } = item
       if (client !== null && !this.#clients.has(client) && !declared.has(client)) {
         declared.add(client)
-        records.push(stateRecord(client.journalState()))
+        group.add(stateRecord(client.journalState()))
       }
-      records.push(...own)
+      item.addTo(group)
     }
-    let bytes = groupHeaderBytes + records.length * groupRowBytes
-    for (const { body } of records) bytes += body.length
-    const head = encodeGroupHead(
-      {
-        generation: this.#generation,
-        number: this.#groupNumber,
-        totalBytes: bytes,
-        durablePosition: this.#position,
-        writtenAtMs: this.#parts.clock.now(),
-      },
-      records.map(({ row }) => row),
-    )
-    return { chunks: [head, ...mergeNeighbours(records)], bytes }
+    return group.finish({
+      generation: this.#generation,
+      number: this.#groupNumber,
+      durablePosition: this.#position,
+      writtenAtMs: this.#parts.clock.now(),
+    })
   }
 
   async #write(file: DiskFile, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
@@ -378,21 +377,4 @@ export class CommitJournal {
       }
     }
   }
-}
-
-/** Bodies that lie one after the other in one slab become one chunk: fewer pieces for the kernel to gather. */
-function mergeNeighbours(records: readonly JournalRecord[]): Uint8Array[] {
-  const chunks: Uint8Array[] = []
-  let last: Uint8Array | null = null
-  for (const { body } of records) {
-    if (body.length === 0) continue
-    if (last !== null && last.buffer === body.buffer && last.byteOffset + last.length === body.byteOffset) {
-      last = new Uint8Array(last.buffer, last.byteOffset, last.length + body.length)
-      chunks[chunks.length - 1] = last
-    } else {
-      last = body
-      chunks.push(body)
-    }
-  }
-  return chunks
 }

@@ -27,7 +27,7 @@ import { headerBytes } from './format.ts'
 /** A row with the body it describes, padded. */
 export interface JournalRecord {
   readonly row: GroupRow
-  readonly body: Uint8Array
+  readonly body: Buffer
 }
 
 export interface NumberedState {

@@ -16,7 +16,16 @@ import type { HostedLog, LogHost, OpenedLog } from './log-host.ts'
 import { LogWriter } from './log-writer.ts'
 import { logKey } from './paths.ts'
 import { Segment } from './segment.ts'
-import { appendBytes, checkContinuity, envelopeRecord, stageBatches, type StagedAppend } from './staged-append.ts'
+import {
+  appendBytes,
+  type AppendOwner,
+  checkContinuity,
+  settleSlabs,
+  stageBatches,
+  StagedAppend,
+  type StagedBatch,
+  stagedBatchOf,
+} from './staged-append.ts'
 import { isNoSpace, storageError } from './storage-errors.ts'
 import type { Batch, LogConfig, LogId, Position } from './storage-engine.ts'
 import { TailCache } from './tail-cache.ts'
@@ -32,7 +41,7 @@ const writeBackBytes = 256 * 1024
 // Under durability `os` up to here a write on this thread is cheaper than handing it to another.
 const synchronousBytesMax = 64 * 1024
 
-export class LogAppender {
+export class LogAppender implements AppendOwner {
   readonly writer: LogWriter
   readonly tail: TailCache
   /** Next to be acknowledged: everything before it is durable and visible. */
@@ -91,9 +100,8 @@ export class LogAppender {
     const refusal = this.#refusalOf(batches)
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
-      const append = { batches, resolve, reject }
-      if (this.#waiting.length === 0 && this.#stage(append)) return
-      this.#waiting.push(append)
+      if (this.#waiting.length === 0 && this.#stage(batches, resolve, reject)) return
+      this.#waiting.push({ batches, resolve, reject })
       if (this.#waiting.length === 1) this.#host.slabs.whenRoom(() => this.#stageWaiting())
     })
   }
@@ -143,8 +151,7 @@ export class LogAppender {
   }
 
   /** False when there is no room in memory now. */
-  #stage(append: WaitingAppend): boolean {
-    const { batches } = append
+  #stage(batches: readonly Batch[], resolve: () => void, reject: (error: Error) => void): boolean {
     const bytes = appendBytes(batches)
     if (!this.#host.slabs.makeRoom(bytes)) return false
     checkContinuity(this.#id, batches, this.next, this.#nextTimeMs)
@@ -154,25 +161,27 @@ export class LogAppender {
     assert(header !== null, 'a segment that is appended to has its header')
     const durableEnd = this.#isSync ? this.end.sequence : this.writer.synced.end.sequence
     const place = { slabs: this.#host.slabs, user: this.#log, segment, generation: header.generation, durableEnd }
-    const staged = stageBatches(batches, place)
+    const { first, last: lastStaged } = stageBatches(batches, place)
     const last = batches.at(-1)
     assert(last !== undefined, 'an append has a batch')
     this.next = { sequence: last.baseSequence + last.count, offset: last.baseOffset + last.payload.length }
     this.#nextTimeMs = last.enqueuedTimeMs
     this.inFlight += 1
-    const { resolve, reject } = append
-    const whole: StagedAppend = {
+    const staged = new StagedAppend(this, {
       segment,
-      batches: staged,
+      first,
+      last: lastStaged,
       bytes,
       end: this.next,
       timeMs: last.enqueuedTimeMs,
+      epoch: this.#epoch,
+      segmentRecord: this.#isSync && isNew ? this.#segmentRecord(header) : null,
       resolve,
       reject,
-    }
+    })
     this.#host.wrote(bytes)
-    if (this.#isSync) this.#commitToJournal(whole, isNew ? header : null)
-    else this.#commitToSegment(whole)
+    if (this.#isSync) this.#host.journal.submit(staged)
+    else this.#commitToSegment(staged)
     return true
   }
 
@@ -185,7 +194,7 @@ export class LogAppender {
         for (const waiting of this.#waiting.splice(0)) waiting.reject(refusal)
         break
       }
-      if (!this.#stage(append)) {
+      if (!this.#stage(append.batches, append.resolve, append.reject)) {
         this.#host.slabs.whenRoom(() => this.#stageWaiting())
         return
       }
@@ -227,34 +236,31 @@ export class LogAppender {
 
   // ------------------------------------------------------------ commit
 
-  #commitToJournal(append: StagedAppend, newSegment: SegmentHeader | null): void {
-    const records: JournalRecord[] = []
-    let bodyBytes = 0
-    if (newSegment !== null) {
-      records.push(record('segment', this.#log.logNumber, encodeSegmentHeader(newSegment).subarray(0, headerCopyBytes)))
-      bodyBytes += headerCopyBytes
-    }
-    for (const { envelope, position, batch } of append.batches) {
-      records.push(
-        envelopeRecord(this.#log.logNumber, append.segment.baseSequence, position, envelope, batch.payload.length),
-      )
-      bodyBytes += envelope.length
-    }
-    const epoch = this.#epoch
-    this.#host.journal.submit({
-      client: this.#log,
-      records,
-      bodyBytes,
-      obstacle: () => this.failure ?? (epoch === this.#epoch ? null : this.#refused),
-      committed: () => {
-        this.#commit(append)
-        if (this.writer.isStopped) return this.#giveUp([append])
-        this.writer.enqueue(append)
-        if (this.writer.pendingBytes >= writeBackBytes || this.#host.slabs.isWanted) void this.writer.write()
-        else this.#host.needsWriteBack(this.#log)
-      },
-      failed: (error) => this.#refuse([append], error),
-    })
+  #segmentRecord(header: SegmentHeader): JournalRecord {
+    return record('segment', this.#log.logNumber, encodeSegmentHeader(header).subarray(0, headerCopyBytes))
+  }
+
+  get client(): HostedLog {
+    return this.#log
+  }
+
+  /** The journal asks before it takes the append into a group. */
+  obstacle({ epoch }: StagedAppend): EhubError | null {
+    return this.failure ?? (epoch === this.#epoch ? null : this.#refused)
+  }
+
+  /** The journal has it. */
+  committed(append: StagedAppend): void {
+    this.#commit(append)
+    if (this.writer.isStopped) return this.#giveUp([append])
+    this.writer.enqueue(append)
+    if (this.writer.pendingBytes >= writeBackBytes || this.#host.slabs.isWanted) void this.writer.write()
+    else this.#host.needsWriteBack(this.#log)
+  }
+
+  /** The journal has refused it. */
+  failed(append: StagedAppend, error: EhubError): void {
+    this.#refuse([append], error)
   }
 
   #commitToSegment(append: StagedAppend): void {
@@ -275,20 +281,20 @@ export class LogAppender {
 
   /** The append is durable in the declared sense: show it, open the gate, answer. */
   #commit(append: StagedAppend): void {
-    for (const { batch, slab, position } of append.batches) {
-      this.tail.push(batch, slab)
-      append.segment.index?.note(batch, position)
+    const { index } = append.segment
+    for (let batch: StagedBatch | null = append.first; batch !== null; batch = batch.next) {
+      this.tail.push(batch)
+      if (index?.isDue(batch.position) === true) index.note(stagedBatchOf(batch), batch.position)
     }
     assert(append.end.sequence > this.end.sequence, 'appends are committed in order')
-    const last = append.batches.at(-1)
     this.end = append.end
-    this.endPlace = { segment: append.segment, position: (last?.position ?? 0) + (last?.envelope.length ?? 0) }
+    this.endPlace = { segment: append.segment, position: append.last.position + append.last.bytes }
     this.lastTimeMs = append.timeMs
     this.inFlight -= 1
     // Under `os` what is not synced stays as long as there is memory: a failed sync then loses nothing acknowledged.
     this.tail.shrink((this.#isSync ? this.writer.written : this.writer.synced).end.sequence)
     this.#log.gate.open(append.end.sequence)
-    append.resolve()
+    append.accept()
     this.#tellIdle()
   }
 
@@ -311,17 +317,17 @@ export class LogAppender {
     this.inFlight -= appends.length
     if (error.code !== 'disk-full') this.#fail(error, false)
     // Not again for one that was staged before an earlier one was refused: another may have begun at `end` since.
-    else if (appends[0]?.batches[0]?.batch.baseSequence === this.end.sequence) this.#rollBack(error)
-    const refused = [...appends, ...this.#waiting.splice(0)]
+    else if (appends[0]?.first.baseSequence === this.end.sequence) this.#rollBack(error)
+    const waiting = this.#waiting.splice(0)
     // After that: memory that comes free lets waiting appends in, and these would continue what is refused.
     this.#giveUp(appends)
-    for (const append of refused) append.reject(error)
+    for (const append of appends) append.refuse(error)
+    for (const append of waiting) append.reject(error)
     this.#tellIdle()
   }
 
   #giveUp(appends: readonly StagedAppend[]): void {
-    for (const { batches } of appends)
-      for (const { slab, envelope } of batches) this.#host.slabs.settle(slab, envelope.length)
+    for (const append of appends) settleSlabs(append, this.#host.slabs)
   }
 
   /** The next append continues at `end` again, in the place that comes free. */

@@ -9,7 +9,8 @@ import type { LogFiles } from './log-files.ts'
 import { logKey } from './paths.ts'
 import type { Segment } from './segment.ts'
 import type { Slabs } from './slabs.ts'
-import type { StagedAppend } from './staged-append.ts'
+import { Pieces } from './pieces.ts'
+import { settleSlabs, type StagedAppend, type StagedBatch } from './staged-append.ts'
 import { isNoSpace, storageError } from './storage-errors.ts'
 import type { Position } from './storage-engine.ts'
 
@@ -95,10 +96,10 @@ export class LogWriter {
    * before it returns true. @throws DiskError
    */
   writeAtOnce(append: StagedAppend): boolean {
-    const only = append.batches[0]
-    if (this.#isRunning || this.#pending.length > 0 || append.batches.length !== 1 || only === undefined) return false
+    const { slab, at, bytes, next } = append.first
+    if (this.#isRunning || this.#pending.length > 0 || next !== null) return false
     if (this.unsyncedBytes > this.#parts.unsyncedBytesMax) return false
-    if (!this.#parts.files.writeSync(append.segment, only.envelope)) return false
+    if (!this.#parts.files.writeSync(append.segment, slab.bytes.subarray(at, at + bytes))) return false
     this.#noteWritten([append])
     return true
   }
@@ -159,7 +160,7 @@ export class LogWriter {
     this.#pending = this.#pending.filter((append) => append.segment !== segment)
     for (const append of given) {
       this.#pendingBytes -= append.bytes
-      for (const { slab, envelope } of append.batches) this.#parts.slabs.settle(slab, envelope.length)
+      settleSlabs(append, this.#parts.slabs)
     }
     const last = given.at(-1)
     if (last !== undefined)
@@ -207,13 +208,15 @@ export class LogWriter {
     const first = run[0]
     if (first === undefined) return true
     let bytes = 0
-    const chunks: Uint8Array[] = []
+    const pieces = new Pieces()
     for (const append of run) {
       bytes += append.bytes
-      for (const { envelope } of append.batches) chunks.push(envelope)
+      for (let batch: StagedBatch | null = append.first; batch !== null; batch = batch.next) {
+        pieces.add(batch.slab.bytes, batch.at, batch.bytes)
+      }
     }
     try {
-      await this.#parts.files.write(first.segment, chunks, bytes)
+      await this.#parts.files.write(first.segment, pieces.take(), bytes)
     } catch (error) {
       this.#pending.unshift(...run)
       this.#pendingBytes += bytes
@@ -251,9 +254,7 @@ export class LogWriter {
     this.#written = { segment, position: segment.writtenPosition, end, timeMs }
     this.#parts.onWritten(run)
     // Last: memory that is settled may be given up and filled anew at once, before a reader was told of what lies in it.
-    for (const append of run) {
-      for (const { slab, envelope } of append.batches) this.#parts.slabs.settle(slab, envelope.length)
-    }
+    for (const append of run) settleSlabs(append, this.#parts.slabs)
   }
 
   async #syncOnce(): Promise<EhubError | null> {

@@ -22,9 +22,14 @@ export class SparseIndex {
     return this.#count
   }
 
+  /** Whether a batch at `position` would be added by `note`. */
+  isDue(position: number): boolean {
+    return this.#count === 0 || position - this.#field(this.#count - 1, positionField) >= stepBytes
+  }
+
   /** Adds the batch at `position` when it is the first or far enough behind the last one added; positions rise. */
   note(batch: Batch, position: number): void {
-    if (this.#count > 0 && position - this.#field(this.#count - 1, positionField) < stepBytes) return
+    if (!this.isDue(position)) return
     this.add({ sequence: batch.baseSequence, offset: batch.baseOffset, timeMs: batch.enqueuedTimeMs, position })
   }
 

@@ -1,28 +1,129 @@
 // One append on its way: encoded into slabs, placed in a segment, waiting to be durable and to be written.
 
 import { assert } from '../../base/assert.ts'
+import type { EhubError } from '../../base/error.ts'
+import type { JournalClient, JournalItem } from './commit-journal.ts'
 import { batchOf, decodeEnvelopeHeader, encodeEnvelope, envelopeBytes, envelopeHeaderBytes } from './format.ts'
+import type { GroupBuilder } from './group-builder.ts'
 import type { JournalRecord } from './journal-files.ts'
 import { logKey } from './paths.ts'
 import type { Segment } from './segment.ts'
 import type { Slab, Slabs, SlabUser } from './slabs.ts'
 import type { Batch, LogId, Position } from './storage-engine.ts'
 
-/** A batch whose payload lies in a slab. */
+/**
+ * A batch encoded in a slab. Tens of thousands of these are alive at a time, until they are in their segments and beyond that
+ * in the tail: one object of small numbers each, and what else is wanted to know of the batch is read from its envelope.
+ */
 export interface StagedBatch {
-  readonly batch: Batch
   readonly slab: Slab
+  /** Where the envelope lies in it. */
+  readonly at: number
   /** The whole envelope with its padding. */
-  readonly envelope: Buffer
+  readonly bytes: number
   readonly position: number
+  readonly baseSequence: number
+  readonly payloadBytes: number
+  /** The next one of the same append. */
+  next: StagedBatch | null
 }
 
-export interface StagedAppend {
+/** The log an append goes into. */
+export interface AppendOwner {
+  readonly client: JournalClient & { readonly logNumber: number }
+  obstacle(append: StagedAppend): EhubError | null
+  committed(append: StagedAppend): void
+  failed(append: StagedAppend, error: EhubError): void
+}
+
+export class StagedAppend implements JournalItem {
   readonly segment: Segment
-  readonly batches: readonly StagedBatch[]
+  readonly first: StagedBatch
+  readonly last: StagedBatch
   readonly bytes: number
   readonly end: Position
   readonly timeMs: number
+  /** Of its owner when it was staged. */
+  readonly epoch: number
+  readonly #owner: AppendOwner
+  /** Told of the outcome once, and not kept longer. */
+  #resolve: (() => void) | null
+  #reject: ((error: Error) => void) | null
+  /** Header of its segment, when it is the first in it. */
+  #segmentRecord: JournalRecord | null
+
+  constructor(owner: AppendOwner, input: StagedAppendInput) {
+    this.#owner = owner
+    this.segment = input.segment
+    this.first = input.first
+    this.last = input.last
+    this.bytes = input.bytes
+    this.end = input.end
+    this.timeMs = input.timeMs
+    this.epoch = input.epoch
+    this.#resolve = input.resolve
+    this.#reject = input.reject
+    this.#segmentRecord = input.segmentRecord
+  }
+
+  accept(): void {
+    const resolve = this.#resolve
+    this.#forget()
+    resolve?.()
+  }
+
+  refuse(error: Error): void {
+    const reject = this.#reject
+    this.#forget()
+    reject?.(error)
+  }
+
+  #forget(): void {
+    this.#resolve = null
+    this.#reject = null
+    this.#segmentRecord = null
+  }
+
+  // ------------------------------------------------------------ as the journal sees it
+
+  get client(): JournalClient {
+    return this.#owner.client
+  }
+
+  get bodyBytes(): number {
+    return this.bytes + (this.#segmentRecord?.body.length ?? 0)
+  }
+
+  addTo(group: GroupBuilder): void {
+    if (this.#segmentRecord !== null) group.add(this.#segmentRecord)
+    const { logNumber } = this.#owner.client
+    for (let batch: StagedBatch | null = this.first; batch !== null; batch = batch.next) {
+      group.addEnvelope(logNumber, this.segment.baseSequence, batch.slab.bytes, batch)
+    }
+  }
+
+  obstacle(): EhubError | null {
+    return this.#owner.obstacle(this)
+  }
+
+  committed(): void {
+    this.#owner.committed(this)
+  }
+
+  failed(error: EhubError): void {
+    this.#owner.failed(this, error)
+  }
+}
+
+export interface StagedAppendInput {
+  readonly segment: Segment
+  readonly first: StagedBatch
+  readonly last: StagedBatch
+  readonly bytes: number
+  readonly end: Position
+  readonly timeMs: number
+  readonly epoch: number
+  readonly segmentRecord: JournalRecord | null
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
@@ -47,9 +148,13 @@ export function checkContinuity(id: LogId, batches: readonly Batch[], next: Posi
   let { sequence, offset } = next
   let timeMs = nextTimeMs
   for (const batch of batches) {
-    assert(batch.baseSequence === sequence, `batch ${batch.baseSequence} continues ${logKey(id)} at ${sequence}`)
-    assert(batch.baseOffset >= offset, `offset ${batch.baseOffset} continues ${logKey(id)} at ${offset}`)
-    assert(batch.enqueuedTimeMs >= timeMs, `time ${batch.enqueuedTimeMs} continues ${logKey(id)} at ${timeMs}`)
+    const isNext = batch.baseSequence === sequence && batch.baseOffset >= offset && batch.enqueuedTimeMs >= timeMs
+    // No sentence is made for an assertion that holds.
+    if (!isNext) {
+      const { baseSequence, baseOffset, enqueuedTimeMs } = batch
+      const at = `${sequence}, ${offset}, ${timeMs}`
+      assert(false, `batch ${baseSequence}, ${baseOffset}, ${enqueuedTimeMs} continues ${logKey(id)} at ${at}`)
+    }
     assert(batch.count >= 1 && batch.survivors === undefined, 'a batch holds the events it stands for')
     sequence += batch.count
     offset = batch.baseOffset + batch.payload.length
@@ -57,39 +162,46 @@ export function checkContinuity(id: LogId, batches: readonly Batch[], next: Posi
   }
 }
 
-/** Encodes the batches into slabs and gives them the next places in the segment. The caller's payloads are copied. */
-export function stageBatches(batches: readonly Batch[], place: StagingPlace): StagedBatch[] {
+/**
+ * Encodes the batches, one at least, into slabs and gives them the next places in the segment. The caller's payloads are copied.
+ * @returns First and last of them.
+ */
+export function stageBatches(
+  batches: readonly Batch[],
+  place: StagingPlace,
+): { first: StagedBatch; last: StagedBatch } {
   const { segment, generation, durableEnd } = place
-  return batches.map((batch, index) => {
+  const { logIdentity } = segment
+  let first: StagedBatch | null = null
+  let last: StagedBatch | null = null
+  for (const [index, batch] of batches.entries()) {
     const bytes = envelopeBytes(batch.payload.length)
     const { slab, at } = place.slabs.allocate(bytes, place.user)
-    const envelope = slab.bytes.subarray(at, at + bytes)
     const continues = index < batches.length - 1
-    encodeEnvelope(envelope, batch, { generation, logIdentity: segment.logIdentity, durableEnd, continues })
+    encodeEnvelope(slab.bytes.subarray(at, at + bytes), batch, { generation, logIdentity, durableEnd, continues })
+    const { baseSequence, payload } = batch
     const position = segment.nextPosition
+    const staged = { slab, at, bytes, position, baseSequence, payloadBytes: payload.length, next: null }
     segment.nextPosition += bytes
-    const payload = envelope.subarray(envelopeHeaderBytes, envelopeHeaderBytes + batch.payload.length)
-    return { batch: { ...batch, payload }, slab, envelope, position }
-  })
+    if (last !== null) last.next = staged
+    first ??= staged
+    last = staged
+  }
+  assert(first !== null && last !== null, 'an append has a batch')
+  return { first, last }
 }
 
-export function envelopeRecord(
-  logNumber: number,
-  segmentBase: number,
-  position: number,
-  envelope: Buffer,
-  payloadBytes: number,
-): JournalRecord {
-  return {
-    row: {
-      kind: 'envelope',
-      logNumber,
-      lengthBytes: envelopeHeaderBytes + payloadBytes,
-      bodyCrc: envelope.readUInt32LE(0),
-      segmentBase,
-      position,
-    },
-    body: envelope,
+/** The batch of a staged envelope; its payload is a view of the slab. */
+export function stagedBatchOf({ slab, at }: StagedBatch): Batch {
+  const header = decodeEnvelopeHeader(slab.bytes, at)
+  assert(header !== null, 'an envelope in a slab has a header')
+  return batchOf(slab.bytes, at, header)
+}
+
+/** Nothing of the append has to wait in memory any more. */
+export function settleSlabs(append: StagedAppend, slabs: Slabs): void {
+  for (let batch: StagedBatch | null = append.first; batch !== null; batch = batch.next) {
+    slabs.settle(batch.slab, batch.bytes)
   }
 }
 

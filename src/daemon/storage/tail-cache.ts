@@ -5,13 +5,13 @@
 
 import { firstIndex } from './memory-log.ts'
 import type { Slab } from './slabs.ts'
+import { type StagedBatch, stagedBatchOf } from './staged-append.ts'
 import type { Batch } from './storage-engine.ts'
 
 export class TailCache {
   readonly #bytesMax: number
-  /** Both from `#first` on; the slots before are given up and cut off now and then. */
-  #batches: (Batch | null)[] = []
-  #slabs: (Slab | null)[] = []
+  /** From `#first` on; the slots before are given up and cut off now and then. */
+  #batches: (StagedBatch | null)[] = []
   #first = 0
   #bytes = 0
 
@@ -24,10 +24,9 @@ export class TailCache {
     return this.#batches[this.#first]?.baseSequence ?? null
   }
 
-  push(batch: Batch, slab: Slab): void {
+  push(batch: StagedBatch): void {
     this.#batches.push(batch)
-    this.#slabs.push(slab)
-    this.#bytes += batch.payload.length
+    this.#bytes += batch.payloadBytes
   }
 
   /** Gives up the oldest batches until the log's share is kept; those at and after `unwritten` stay whatever it is. */
@@ -50,9 +49,10 @@ export class TailCache {
 
   /** Gives up the batches in `slab`, which are the oldest. */
   forget(slab: Slab): void {
-    while (this.#slabs[this.#first] === slab) {
-      const oldest = this.#batches[this.#first]
-      if (oldest !== undefined && oldest !== null) this.#drop(oldest)
+    for (;;) {
+      const oldest = this.#batches[this.#first] ?? null
+      if (oldest?.slab !== slab) return
+      this.#drop(oldest)
     }
   }
 
@@ -65,24 +65,23 @@ export class TailCache {
     for (let index = this.#indexOf(fromSequence); index < this.#batches.length; index++) {
       const batch = this.#batches[index]
       if (batch === null || batch === undefined) break
-      bytes += batch.payload.length
+      bytes += batch.payloadBytes
       if (found.length > 0 && bytes > maxBytes) break
-      found.push(batch)
-      const slab = this.#slabs[index]
-      if (slab !== null && slab !== undefined) slab.isLent = true
+      found.push(stagedBatchOf(batch))
+      batch.slab.isLent = true
     }
     return found
   }
 
   /** The first batch held that satisfies a condition which, once true, stays true; null when none does. */
   find(satisfies: (batch: Batch) => boolean): Batch | null {
-    const index = firstIndex(this.#batches, (batch) => batch !== null && satisfies(batch))
-    return this.#batches[index] ?? null
+    const index = firstIndex(this.#batches, (batch) => batch !== null && satisfies(stagedBatchOf(batch)))
+    const found = this.#batches[index] ?? null
+    return found === null ? null : stagedBatchOf(found)
   }
 
   clear(): void {
     this.#batches = []
-    this.#slabs = []
     this.#first = 0
     this.#bytes = 0
   }
@@ -99,15 +98,13 @@ export class TailCache {
     return low
   }
 
-  #drop(oldest: Batch): void {
-    this.#bytes -= oldest.payload.length
+  #drop(oldest: StagedBatch): void {
+    this.#bytes -= oldest.payloadBytes
     this.#batches[this.#first] = null
-    this.#slabs[this.#first] = null
     this.#first += 1
     // Cutting off costs as much as what stays: do it when at least half is given up.
     if (this.#first > 64 && this.#first * 2 > this.#batches.length) {
       this.#batches = this.#batches.slice(this.#first)
-      this.#slabs = this.#slabs.slice(this.#first)
       this.#first = 0
     }
   }

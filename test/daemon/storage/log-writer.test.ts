@@ -7,12 +7,18 @@ import { LogWriter } from '../../../src/daemon/storage/log-writer.ts'
 import { Segment } from '../../../src/daemon/storage/segment.ts'
 import { SegmentPool } from '../../../src/daemon/storage/segment-pool.ts'
 import { Slabs } from '../../../src/daemon/storage/slabs.ts'
-import { stageBatches } from '../../../src/daemon/storage/staged-append.ts'
+import { type AppendOwner, StagedAppend, stageBatches } from '../../../src/daemon/storage/staged-append.ts'
 import { BatchMaker } from '../../conformance/log-contract.ts'
 import { SimDisk } from '../../sim/sim-disk.ts'
 import { id } from './builders.ts'
 
 const zero = { sequence: 0, offset: 0 }
+const owner: AppendOwner = {
+  client: { logNumber: 1, journalState: () => assert.fail(), syncSegments: () => Promise.resolve(null) },
+  obstacle: () => null,
+  committed: () => undefined,
+  failed: () => undefined,
+}
 const header: SegmentHeader = {
   generation: 1,
   id,
@@ -45,11 +51,12 @@ async function makeWriter() {
   const maker = new BatchMaker()
   const user = { forgetSlab: () => undefined, writeBackSoon: () => undefined }
   const enqueue = () => {
-    const batches = stageBatches(maker.batches(1, 100), { slabs, user, segment, generation: 1, durableEnd: 0 })
-    const { batch } = batches[0] ?? assert.fail()
+    const [batch = assert.fail()] = maker.batches(1, 100)
+    const staged = stageBatches([batch], { slabs, user, segment, generation: 1, durableEnd: 0 })
     const end = { sequence: batch.baseSequence + 1, offset: batch.baseOffset + 100 }
     const ends = { resolve: () => undefined, reject: () => undefined }
-    writer.enqueue({ segment, batches, bytes: 184, end, timeMs: batch.enqueuedTimeMs, ...ends })
+    const input = { segment, ...staged, bytes: 184, end, timeMs: batch.enqueuedTimeMs, epoch: 0, segmentRecord: null }
+    writer.enqueue(new StagedAppend(owner, { ...input, ...ends }))
   }
   return { disk, segment, writer, enqueue }
 }
