@@ -109,9 +109,12 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   })
   const startedAtMs = machineClock.now()
   const lag = await openLag({ ...parts, clock }, broker, owner, opened)
+  let blobPort: number | null = null
   const capture = openCapture({
     broker,
     dataFolder: config.dataFolder,
+    env: parts.machine.env,
+    blobOrigin: () => (blobPort === null ? null : `http://${loopbackOf(config.bind)}:${blobPort}`),
     clock,
     log: log.with({ part: 'capture' }),
     onBug: parts.onBug,
@@ -133,6 +136,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     onBug: parts.onBug,
   })
   const network = await openNetwork(parts, { amqp, blob, health }, tls, opened)
+  blobPort = network.ports.blob
 
   const status = (): StatusReply => ({
     pid: process.pid,
@@ -329,6 +333,13 @@ function closeHttps(server: Server): Promise<void> {
     server.close(() => resolve())
     server.closeAllConnections()
   })
+}
+
+/** Where this machine itself reaches what listens on `bind`. */
+function loopbackOf(bind: string): string {
+  if (bind === '0.0.0.0') return '127.0.0.1'
+  if (bind === '::') return '[::1]'
+  return bind.includes(':') ? `[${bind}]` : bind
 }
 
 function storedBytes(broker: Broker, owner: Caller): number {

@@ -5,21 +5,26 @@ import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { EhubError } from '../base/error.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import type { BlobAccount } from '../wire/blob/account-string.ts'
 import type { Broker } from './broker/broker-api.ts'
 import { CaptureService } from './protocols/capture/capture-service.ts'
 import { openDestination, type OpenFolder } from './protocols/capture/open-destination.ts'
+import { readSecret } from './secrets.ts'
 import { NodeDisk } from './storage/node-disk.ts'
 
 export interface CaptureParts {
   readonly broker: Broker
   /** null: nothing is kept. */
   readonly dataFolder: string | null
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The daemon's own blob endpoint, null while it does not listen. */
+  readonly blobOrigin: () => string | null
   readonly clock: Clock
   readonly log: Log
   readonly onBug: (error: unknown) => void
 }
 
-export function openCapture({ broker, dataFolder, clock, log, onBug }: CaptureParts): CaptureService {
+export function openCapture({ broker, dataFolder, env, blobOrigin, clock, log, onBug }: CaptureParts): CaptureService {
   const openFolder = (place: string): OpenFolder => {
     if (isAbsolute(place)) return folderBelow(existingAbove(resolve(place)), resolve(place))
     if (dataFolder !== null) return folderBelow(dataFolder, join(dataFolder, place))
@@ -27,9 +32,23 @@ export function openCapture({ broker, dataFolder, clock, log, onBug }: CapturePa
       hint: 'name a folder by its whole path: dir:/…',
     })
   }
+  const ownAccount = (): BlobAccount => {
+    const origin = blobOrigin()
+    const { account } = broker.blobs
+    if (origin !== null) return { endpoint: `${origin}/${account.name}`, credentials: { kind: 'key', account } }
+    throw new EhubError('argument-error', 'this daemon has no blob endpoint to capture to', {
+      hint: 'start it with --blob-port',
+    })
+  }
   return new CaptureService({
     captures: broker.captures,
-    openDestination: (settings) => openDestination(settings, { openFolder }),
+    openDestination: (settings) =>
+      openDestination(settings, {
+        openFolder,
+        readSecret: (reference) => readSecret(reference, env),
+        ownAccount,
+        clock,
+      }),
     clock,
     log,
     onBug,

@@ -137,6 +137,7 @@ const forbiddenCalls: readonly ForbiddenCall[] = [
       'src/daemon/config.ts',
       'src/daemon/tls.ts',
       'src/daemon/discovery.ts',
+      'src/daemon/secrets.ts',
       'src/daemon/capture.ts',
       'src/daemon/run.ts',
       'src/daemon/logger.ts',
