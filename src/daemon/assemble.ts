@@ -11,6 +11,7 @@ import type { Random } from '../base/random.ts'
 import type { PortsInfo, StatusReply } from '../wire/control/contract.ts'
 import { openBroker } from './broker/broker.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
+import { openBlobFiles } from './blob-files.ts'
 import { openCapture } from './capture.ts'
 import { certificates } from './certificates.ts'
 import { clockControl } from './clock-control.ts'
@@ -20,7 +21,7 @@ import { prepareRendezvous, publishRecord, type Rendezvous, withdrawRecord } fro
 import { type History, historyKey, LagHistory } from './observe/lag-history.ts'
 import { LagSampler } from './observe/lag-sampler.ts'
 import { MemoryHistory } from './observe/memory-history.ts'
-import { openPort, type PortChoice, type PortPurpose } from './ports.ts'
+import { loopbackOf, openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
 import { captureHandlers } from './protocols/capture/control-operations.ts'
 import { HealthServer } from './protocols/http/health-server.ts'
@@ -102,6 +103,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
   opened.add('amqp', () => amqp.close())
   const blob = new BlobServer({
     blobs: broker.blobs,
+    files: await openBlobFiles(config.dataFolder, broker, random),
     clock: machineClock,
     random,
     log: log.with({ part: 'blob' }),
@@ -116,6 +118,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
     env: parts.machine.env,
     blobOrigin: () => (blobPort === null ? null : `http://${loopbackOf(config.bind)}:${blobPort}`),
     clock,
+    machineClock,
     log: log.with({ part: 'capture' }),
     onBug: parts.onBug,
   })
@@ -333,13 +336,6 @@ function closeHttps(server: Server): Promise<void> {
     server.close(() => resolve())
     server.closeAllConnections()
   })
-}
-
-/** Where this machine itself reaches what listens on `bind`. */
-function loopbackOf(bind: string): string {
-  if (bind === '0.0.0.0') return '127.0.0.1'
-  if (bind === '::') return '[::1]'
-  return bind.includes(':') ? `[${bind}]` : bind
 }
 
 function storedBytes(broker: Broker, owner: Caller): number {

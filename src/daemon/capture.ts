@@ -19,12 +19,24 @@ export interface CaptureParts {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The daemon's own blob endpoint, null while it does not listen. */
   readonly blobOrigin: () => string | null
+  /** What windows go by. */
   readonly clock: Clock
+  /** What signatures, looks and retries go by. */
+  readonly machineClock: Clock
   readonly log: Log
   readonly onBug: (error: unknown) => void
 }
 
-export function openCapture({ broker, dataFolder, env, blobOrigin, clock, log, onBug }: CaptureParts): CaptureService {
+export function openCapture({
+  broker,
+  dataFolder,
+  env,
+  blobOrigin,
+  clock,
+  machineClock,
+  log,
+  onBug,
+}: CaptureParts): CaptureService {
   const openFolder = (place: string): OpenFolder => {
     if (isAbsolute(place)) return folderBelow(existingAbove(resolve(place)), resolve(place))
     if (dataFolder !== null) return folderBelow(dataFolder, join(dataFolder, place))
@@ -47,9 +59,10 @@ export function openCapture({ broker, dataFolder, env, blobOrigin, clock, log, o
         openFolder,
         readSecret: (reference) => readSecret(reference, env),
         ownAccount,
-        clock,
+        clock: machineClock,
       }),
     clock,
+    machineClock,
     log,
     onBug,
   })

@@ -92,3 +92,10 @@ function holders(port: number): string {
   const look = `see who with: ss -ltnp 'sport = :${port}'`
   return usual === undefined ? `To ${look}.` : `${usual}; ${look}.`
 }
+
+/** Where this machine itself reaches what listens on `bind`. */
+export function loopbackOf(bind: string): string {
+  if (bind === '0.0.0.0') return '127.0.0.1'
+  if (bind === '::') return '[::1]'
+  return bind.includes(':') ? `[${bind}]` : bind
+}

@@ -82,6 +82,7 @@ export class CaptureWorld {
       captures: this.broker.captures,
       openDestination: () => this.#destination(),
       clock,
+      machineClock: clock,
       log: quietLog,
       onBug: (error) => {
         this.#bug ??= error instanceof Error ? error : new Error(String(error))

@@ -1,7 +1,7 @@
 // How one record changes containers and blobs; the rest of `apply.ts`.
 
 import { EhubError } from '../../base/error.ts'
-import { type ContainerState, removeBlob, removeContainer, setBlob } from './blob-state.ts'
+import { type BlobState, type ContainerState, removeBlob, removeContainer, setBlob } from './blob-state.ts'
 import type { BrokerState } from './state.ts'
 import type { StateRecord, StateRecordOf } from './state-records.ts'
 
@@ -10,11 +10,22 @@ const storageKinds = [
   'container-set',
   'container-deleted',
   'blob-set',
+  'blob-files-set',
   'blob-metadata-set',
   'blob-deleted',
 ] as const
 type StorageRecord = StateRecordOf<(typeof storageKinds)[number]>
 const kinds: ReadonlySet<string> = new Set(storageKinds)
+
+const noFiles: readonly string[] = Object.freeze([])
+
+/** A blob as the record that makes it. */
+export function blobRecord(container: string, blob: BlobState): StateRecord {
+  const { content, files, fileBytes, ...rest } = blob
+  return files.length === 0
+    ? { kind: 'blob-set', container, ...rest, content }
+    : { kind: 'blob-files-set', container, ...rest, files, fileBytes }
+}
 
 export function isStorageRecord(record: StateRecord): record is StorageRecord {
   return kinds.has(record.kind)
@@ -39,8 +50,14 @@ export function applyStorage(state: BrokerState, record: StorageRecord): void {
       return
     case 'blob-set': {
       const { name, metadata, contentType, content, createdAtMs, updatedAtMs, revision } = record
-      const blob = { name, metadata, contentType, content, createdAtMs, updatedAtMs, revision }
+      const inline = { content, files: noFiles, fileBytes: 0 }
+      const blob = { name, metadata, contentType, ...inline, createdAtMs, updatedAtMs, revision }
       setBlob(storage, containerOf(state, record.container, record.kind), blob)
+      return
+    }
+    case 'blob-files-set': {
+      const { kind: _, container, ...blob } = record
+      setBlob(storage, containerOf(state, container, record.kind), { ...blob, content: '' })
       return
     }
     case 'blob-metadata-set': {

@@ -9,7 +9,8 @@ import {
   withCheckpoint,
   withOwner,
 } from '../../wire/checkpoint-blobs.ts'
-import type { BlobConditions, BlobWrite, StorageAccount } from './blobs-api.ts'
+import type { BlobConditions, BlobFilesWrite, BlobWrite, StorageAccount } from './blobs-api.ts'
+import { blobRecord } from './apply-storage.ts'
 import { type BlobState, blobBytesOf, blobsOfGroup, type ContainerState, type IndexedBlob } from './blob-state.ts'
 import { checkClaim, type Command, type CommandResult } from './commands.ts'
 import { grouped, quoted } from './error-texts.ts'
@@ -18,6 +19,8 @@ import type { StateRecord } from './state-records.ts'
 
 /** One blob's content: what is kept here is checkpoints and other small things. */
 export const blobContentBytesMax = 64 * 1024
+/** Blocks of one blob. Azure: 50,000; here each is named in the state. */
+export const blobFilesMax = 2000
 /** Names and values of one blob or container together. Azure: 8 KiB. */
 const metadataBytesMax = 8 * 1024
 const containersMax = 1000
@@ -86,7 +89,39 @@ export function putBlob(
       `blob ${quoted(name)} of ${grouped(write.content.length)} bytes exceeds ${grouped(blobContentBytesMax)}, the most kept here`,
     )
   }
-  const content = write.content.toString('base64')
+  return putWhole(container, name, conditions, {
+    metadata,
+    contentType,
+    content: write.content.toString('base64'),
+    files: [],
+    fileBytes: 0,
+  })
+}
+
+/** Content in files, which are durable already. */
+export function putBlobFiles(
+  container: string,
+  name: string,
+  write: BlobFilesWrite,
+  conditions: BlobConditions,
+): Command<BlobState> {
+  checkBlobName(name)
+  checkMetadata(write.metadata)
+  if (write.files.length > blobFilesMax) {
+    throw new EhubError(
+      'quota-exceeded',
+      `blob ${quoted(name)} of ${grouped(write.files.length)} blocks exceeds ${grouped(blobFilesMax)}, the most kept here`,
+    )
+  }
+  return putWhole(container, name, conditions, { ...write, content: '' })
+}
+
+function putWhole(
+  container: string,
+  name: string,
+  conditions: BlobConditions,
+  write: Pick<BlobState, 'metadata' | 'contentType' | 'content' | 'files' | 'fileBytes'>,
+): Command<BlobState> {
   return (state, nowMs) => {
     const found = containerNamed(state, container)
     const existing = found.blobs.get(name)
@@ -98,9 +133,7 @@ export function putBlob(
     } else checkConditions(existing, conditions, `blob ${quoted(name)}`)
     return written(state, found, {
       name,
-      metadata,
-      contentType,
-      content,
+      ...write,
       createdAtMs: existing?.createdAtMs ?? nowMs,
       updatedAtMs: nowMs,
       revision: state.lastRevision + 1,
@@ -159,6 +192,8 @@ export function setCheckpointBlob(
       metadata: withCheckpoint(existing?.blob.metadata ?? {}, input.sequence, input.offset),
       contentType: existing?.blob.contentType ?? null,
       content: existing?.blob.content ?? '',
+      files: existing?.blob.files ?? [],
+      fileBytes: existing?.blob.fileBytes ?? 0,
       createdAtMs: existing?.blob.createdAtMs ?? nowMs,
       updatedAtMs: nowMs,
       revision: state.lastRevision + 1,
@@ -181,6 +216,8 @@ export function claimOwnershipBlob(input: CheckpointBlobInput & { readonly owner
       metadata: withOwner(existing?.blob.metadata ?? {}, owner),
       contentType: existing?.blob.contentType ?? null,
       content: existing?.blob.content ?? '',
+      files: existing?.blob.files ?? [],
+      fileBytes: existing?.blob.fileBytes ?? 0,
       createdAtMs: existing?.blob.createdAtMs ?? nowMs,
       updatedAtMs: nowMs,
       revision: state.lastRevision + 1,
@@ -289,11 +326,16 @@ function written(state: BrokerState, container: ContainerState, blob: BlobState)
   }
   const { name, metadata, updatedAtMs, revision } = blob
   // Most writes are new metadata of a checkpoint: they need not repeat what stays.
-  const isSameContent = existing?.content === blob.content && existing.contentType === blob.contentType
+  const isSameContent =
+    existing?.content === blob.content && existing.contentType === blob.contentType && isSameFiles(existing, blob)
   const record: StateRecord = isSameContent
     ? { kind: 'blob-metadata-set', container: container.name, name, metadata, updatedAtMs, revision }
-    : { kind: 'blob-set', container: container.name, ...blob }
+    : blobRecord(container.name, blob)
   return { records: [record], reply: blob }
+}
+
+function isSameFiles(one: BlobState, other: BlobState): boolean {
+  return one.files.length === other.files.length && one.files.every((file, i) => file === other.files[i])
 }
 
 function checkConditions(

@@ -9,8 +9,11 @@ export interface BlobState {
   readonly name: string
   readonly metadata: BlobMetadata
   readonly contentType: string | null
-  /** Base64. */
+  /** Base64; empty when it lies in files. */
   readonly content: string
+  /** Names of the files its content is in, one behind the other; none: it is `content`. */
+  readonly files: readonly string[]
+  readonly fileBytes: number
   readonly createdAtMs: number
   readonly updatedAtMs: number
   /** From the counter of all etags. */
@@ -39,10 +42,12 @@ export interface StorageState {
   readonly index: Map<string, Map<string, IndexedBlob>>
   /** Bytes of all blobs, see `blobBytesOf`. */
   bytes: number
+  /** Files no blob has any more since somebody took the list last. */
+  orphans: string[]
 }
 
 export function emptyStorage(): StorageState {
-  return { account: null, containers: new Map(), index: new Map(), bytes: 0 }
+  return { account: null, containers: new Map(), index: new Map(), bytes: 0, orphans: [] }
 }
 
 export function clearStorage(storage: StorageState): void {
@@ -50,11 +55,13 @@ export function clearStorage(storage: StorageState): void {
   storage.containers.clear()
   storage.index.clear()
   storage.bytes = 0
+  storage.orphans = []
 }
 
 /** Bytes a blob counts for: what it holds, and what keeping it costs. */
-export function blobBytesOf({ name, metadata, content }: Pick<BlobState, 'name' | 'metadata' | 'content'>): number {
+export function blobBytesOf({ name, metadata, content, files }: BlobState): number {
   let bytes = 256 + name.length + content.length
+  for (const file of files) bytes += file.length
   for (const [key, value] of Object.entries(metadata)) bytes += key.length + value.length
   return bytes
 }
@@ -62,6 +69,7 @@ export function blobBytesOf({ name, metadata, content }: Pick<BlobState, 'name' 
 export function setBlob(storage: StorageState, container: ContainerState, blob: BlobState): void {
   const existing = container.blobs.get(blob.name)
   container.blobs.set(blob.name, blob)
+  if (existing !== undefined && existing.files !== blob.files) storage.orphans.push(...existing.files)
   storage.bytes += blobBytesOf(blob) - (existing === undefined ? 0 : blobBytesOf(existing))
   const parsed = parseCheckpointBlobName(blob.name)
   if (parsed === null) return
@@ -75,6 +83,7 @@ export function removeBlob(storage: StorageState, container: ContainerState, nam
   const blob = container.blobs.get(name)
   if (blob === undefined) return
   container.blobs.delete(name)
+  storage.orphans.push(...blob.files)
   storage.bytes -= blobBytesOf(blob)
   const parsed = parseCheckpointBlobName(name)
   if (parsed === null) return

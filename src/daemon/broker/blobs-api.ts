@@ -32,7 +32,10 @@ export interface BlobDescription {
 }
 
 export interface Blob extends BlobDescription {
+  /** Empty when it lies in files. */
   readonly content: Buffer
+  /** Names of the files of `BlobFiles` its content is in, one behind the other. */
+  readonly files: readonly string[]
 }
 
 /** What must hold for a call to be carried out; etags without quotation marks. Source: RFC 9110 §13. */
@@ -48,6 +51,14 @@ export interface BlobWrite {
   readonly metadata: BlobMetadata
   readonly contentType: string | null
   readonly content: Buffer
+}
+
+export interface BlobFilesWrite {
+  readonly metadata: BlobMetadata
+  readonly contentType: string | null
+  /** Durable already. */
+  readonly files: readonly string[]
+  readonly fileBytes: number
 }
 
 export interface BlobPage {
@@ -76,6 +87,17 @@ export interface Blobs {
   listBlobs(container: string, prefix: string, fromName: string, countMax: number): BlobPage
   /** Makes or replaces. @throws EhubError `blob-exists` when `ifNoneMatch` is `*`. */
   putBlob(container: string, name: string, write: BlobWrite, conditions: BlobConditions): Promise<BlobDescription>
+  /** As `putBlob` for content that lies in files. */
+  putBlobFiles(
+    container: string,
+    name: string,
+    write: BlobFilesWrite,
+    conditions: BlobConditions,
+  ): Promise<BlobDescription>
+  /** Every file some blob has. */
+  files(): ReadonlySet<string>
+  /** Files no blob has any more; each is told once. */
+  takeOrphans(): readonly string[]
   setBlobMetadata(
     container: string,
     name: string,

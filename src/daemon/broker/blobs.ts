@@ -52,7 +52,7 @@ export class StoredBlobs implements api.Blobs {
 
   blob(container: string, name: string): api.Blob {
     const blob = commands.blobNamed(commands.containerNamed(this.#journal.state, container), name)
-    return { ...describedBlob(blob), content: Buffer.from(blob.content, 'base64') }
+    return { ...describedBlob(blob), content: Buffer.from(blob.content, 'base64'), files: blob.files }
   }
 
   listBlobs(container: string, prefix: string, fromName: string, countMax: number): api.BlobPage {
@@ -72,6 +72,30 @@ export class StoredBlobs implements api.Blobs {
     conditions: api.BlobConditions,
   ): Promise<api.BlobDescription> {
     return this.#run(commands.putBlob(container, name, write, conditions), describedBlob)
+  }
+
+  putBlobFiles(
+    container: string,
+    name: string,
+    write: api.BlobFilesWrite,
+    conditions: api.BlobConditions,
+  ): Promise<api.BlobDescription> {
+    return this.#run(commands.putBlobFiles(container, name, write, conditions), describedBlob)
+  }
+
+  files(): ReadonlySet<string> {
+    const files = new Set<string>()
+    for (const { blobs } of this.#journal.state.storage.containers.values()) {
+      for (const blob of blobs.values()) for (const file of blob.files) files.add(file)
+    }
+    return files
+  }
+
+  takeOrphans(): readonly string[] {
+    const { storage } = this.#journal.state
+    const { orphans } = storage
+    storage.orphans = []
+    return orphans
   }
 
   setBlobMetadata(
@@ -98,7 +122,7 @@ function describedContainer(container: ContainerState): api.ContainerDescription
 }
 
 function describedBlob(blob: BlobState): api.BlobDescription {
-  const { name, metadata, contentType, content, createdAtMs, updatedAtMs } = blob
-  const contentBytes = Buffer.byteLength(content, 'base64')
+  const { name, metadata, contentType, content, files, fileBytes, createdAtMs, updatedAtMs } = blob
+  const contentBytes = files.length > 0 ? fileBytes : Buffer.byteLength(content, 'base64')
   return { name, metadata, contentType, contentBytes, createdAtMs, updatedAtMs, etag: commands.blobEtag(blob) }
 }

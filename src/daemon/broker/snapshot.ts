@@ -1,5 +1,6 @@
 // The whole state as records: what `$state` is shortened to. Applying them to any state gives this one.
 
+import { blobRecord } from './apply-storage.ts'
 import type { StorageState } from './blob-state.ts'
 import { captureRecords } from './apply-capture.ts'
 import type { BrokerState, HubState } from './state.ts'
@@ -37,6 +38,6 @@ function* storageRecords({ account, containers }: StorageState): Generator<State
   if (account !== null) yield { kind: 'storage-account-set', name: account.name, key: account.key }
   for (const { blobs, ...container } of containers.values()) {
     yield { kind: 'container-set', ...container }
-    for (const blob of blobs.values()) yield { kind: 'blob-set', container: container.name, ...blob }
+    for (const blob of blobs.values()) yield blobRecord(container.name, blob)
   }
 }

@@ -30,6 +30,8 @@ const right = (value: unknown): value is Right => value === 'send' || value === 
 const flag: Field<boolean> = (value): value is boolean => typeof value === 'boolean'
 const rights: Field<readonly Right[]> = (value): value is readonly Right[] =>
   Array.isArray(value) && value.every((item) => right(item))
+const names: Field<readonly string[]> = (value): value is readonly string[] =>
+  Array.isArray(value) && value.every((item) => text(item))
 const texts: Field<BlobMetadata> = (value): value is BlobMetadata =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(text)
 
@@ -100,6 +102,22 @@ const layouts = {
     code: 16,
     version: 1,
     fields: { container: text, name: text, metadata: texts, updatedAtMs: count, revision: count },
+  },
+  /** Content lies in files of `blobs/`, one behind the other. */
+  'blob-files-set': {
+    code: 26,
+    version: 1,
+    fields: {
+      container: text,
+      name: text,
+      metadata: texts,
+      contentType: textOrNull,
+      files: names,
+      fileBytes: count,
+      createdAtMs: count,
+      updatedAtMs: count,
+      revision: count,
+    },
   },
   'blob-deleted': { code: 17, version: 1, fields: { container: text, name: text } },
   /** What is not named stays as it is. */

@@ -21,8 +21,9 @@ test('a blob is kept whole: metadata, type and content; new metadata leaves the 
   clock.advance(5000)
   const set = await blobs.setBlobMetadata('things', 'a/b', { m: '2' }, { ifMatch: [put.etag] })
   assert.notEqual(set.etag, put.etag)
-  const { content, ...rest } = blobs.blob('things', 'a/b')
+  const { content, files, ...rest } = blobs.blob('things', 'a/b')
   assert.equal(content.toString(), 'hi')
+  assert.deepEqual(files, [])
   assert.deepEqual(rest, set)
   assert.deepEqual(set, {
     name: 'a/b',

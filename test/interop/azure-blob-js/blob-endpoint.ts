@@ -20,6 +20,7 @@ export async function startBlobEndpoint(t: TestContext, broker: Broker): Promise
   const bugs: unknown[] = []
   const server = new BlobServer({
     blobs,
+    files: null,
     clock: new SystemClock(),
     random: new SystemRandom(),
     log: quietLog,

@@ -4,23 +4,41 @@
 import type { BlobRequest } from '../../../wire/blob/request.ts'
 import { blobContentTypeDefault, blobsXml, containersXml, httpDate, type Listing } from '../../../wire/blob/xml.ts'
 import type { BlobMetadata } from '../../../wire/checkpoint-blobs.ts'
-import { conditionFailure } from '../../broker/blob-commands.ts'
+import { blobContentBytesMax, conditionFailure } from '../../broker/blob-commands.ts'
 import type { Blob, BlobConditions, BlobDescription, Blobs, ContainerDescription } from '../../broker/blobs-api.ts'
 import type { Need } from './authorize.ts'
+import type { BlobFiles } from './blob-files.ts'
+import { blockIdOf, blockListBytesMax, parseBlockList } from './block-list.ts'
 import { readConditions, readMetadata, readRange } from './headers.ts'
 import { BlobRefusal } from './refusals.ts'
+import { blockBytesMax, type RequestBody } from './request-body.ts'
 
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** `headers` says how long it is and of what type. */
-  readonly body: Buffer | null
+  /** `headers` says of what type it is. */
+  readonly body: Buffer | FileContent | null
+}
+
+/** An answer that lies in files. */
+export interface FileContent {
+  readonly length: number
+  readonly chunks: AsyncIterable<Buffer>
+}
+
+/** What operations work with. */
+export interface Stores {
+  readonly blobs: Blobs
+  /** null: this daemon keeps nothing, so there are small blobs only. */
+  readonly files: BlobFiles | null
 }
 
 export interface Operation {
   readonly need: Need
-  /** @param body Of the request, whole. */
-  run(blobs: Blobs, body: Buffer): Promise<Reply> | Reply
+  /** What the body may have; beyond it `RequestBodyTooLarge`. */
+  readonly bodyBytesMax: number
+  /** @param body Of the request, read by the operation; a small one may be read whole. */
+  run(stores: Stores, body: RequestBody): Promise<Reply> | Reply
 }
 
 /** Azure: 1 to 5,000 in one page. */
@@ -37,11 +55,15 @@ function accountOperation(request: BlobRequest): Operation {
   const { method, query } = request
   const comp = query.get('comp') ?? ''
   if (method === 'GET' && comp === 'list') {
-    return { need: { resourceType: 's', permissions: 'l' }, run: (blobs) => listContainers(request, blobs) }
+    return {
+      need: { resourceType: 's', permissions: 'l' },
+      bodyBytesMax: 0,
+      run: ({ blobs }) => listContainers(request, blobs),
+    }
   }
   if ((method === 'GET' || method === 'HEAD') && comp === 'properties' && query.get('restype') === 'account') {
     const headers = { 'x-ms-sku-name': 'Standard_LRS', 'x-ms-account-kind': 'StorageV2' }
-    return { need: { resourceType: 's', permissions: 'rl' }, run: () => reply(200, headers) }
+    return { need: { resourceType: 's', permissions: 'rl' }, bodyBytesMax: 0, run: () => reply(200, headers) }
   }
   throw unknownCall(request)
 }
@@ -53,30 +75,31 @@ function containerOperation(request: BlobRequest, name: string): Operation {
   const isRead = method === 'GET' || method === 'HEAD'
   const operation = (permissions: string, run: Operation['run']): Operation => ({
     need: { resourceType: 'c', permissions },
+    bodyBytesMax: blobContentBytesMax,
     run,
   })
   switch (isContainer ? (query.get('comp') ?? '') : null) {
     case '':
-      if (isRead) return operation('r', (blobs) => containerReply(blobs.container(name)))
+      if (isRead) return operation('r', ({ blobs }) => containerReply(blobs.container(name)))
       if (method === 'PUT') {
-        return operation('cw', async (blobs) => {
+        return operation('cw', async ({ blobs }) => {
           return reply(201, validators(await blobs.createContainer(name, readMetadata(request.headers))))
         })
       }
       if (method !== 'DELETE') break
-      return operation('d', async (blobs) => {
+      return operation('d', async ({ blobs }) => {
         await blobs.deleteContainer(name, conditions)
         return reply(202, {})
       })
     case 'metadata':
-      if (isRead) return operation('r', (blobs) => containerReply(blobs.container(name)))
+      if (isRead) return operation('r', ({ blobs }) => containerReply(blobs.container(name)))
       if (method !== 'PUT') break
-      return operation('w', async (blobs) => {
+      return operation('w', async ({ blobs }) => {
         const metadata = readMetadata(request.headers)
         return reply(200, validators(await blobs.setContainerMetadata(name, metadata, conditions)))
       })
     case 'list':
-      if (method === 'GET') return operation('l', (blobs) => listBlobs(request, blobs, name))
+      if (method === 'GET') return operation('l', ({ blobs }) => listBlobs(request, blobs, name))
   }
   throw unknownCall(request)
 }
@@ -84,38 +107,73 @@ function containerOperation(request: BlobRequest, name: string): Operation {
 function blobOperation(request: BlobRequest, container: string, name: string): Operation {
   const { method, query, headers } = request
   const conditions = readConditions(headers)
-  const operation = (permissions: string, run: Operation['run']): Operation => ({
+  const operation = (permissions: string, run: Operation['run'], bodyBytesMax = blobContentBytesMax): Operation => ({
     need: { resourceType: 'o', permissions },
+    bodyBytesMax,
     run,
+  })
+  const write = () => ({
+    metadata: readMetadata(headers),
+    contentType: headers.get('x-ms-blob-content-type') ?? headers.get('content-type') ?? null,
   })
   switch (query.get('comp') ?? '') {
     case '':
       if (method === 'GET' || method === 'HEAD') {
-        return operation('r', (blobs) => readBlob(request, blobs.blob(container, name), conditions))
+        return operation('r', (stores) => readBlob(request, stores, stores.blobs.blob(container, name), conditions))
       }
       if (method === 'PUT') {
-        return operation(conditions.ifNoneMatch === '*' ? 'cw' : 'w', async (blobs, content) => {
+        const permissions = conditions.ifNoneMatch === '*' ? 'cw' : 'w'
+        const put: Operation['run'] = async ({ blobs, files }, body) => {
           checkBlobType(headers)
-          const contentType = headers.get('x-ms-blob-content-type') ?? headers.get('content-type') ?? null
-          const write = { metadata: readMetadata(headers), contentType, content }
-          return reply(201, validators(await blobs.putBlob(container, name, write, conditions)))
-        })
+          if (body.bytes <= blobContentBytesMax || files === null) {
+            const content = await body.whole()
+            return reply(201, validators(await blobs.putBlob(container, name, { ...write(), content }, conditions)))
+          }
+          const file = await files.stage(body)
+          return reply(201, validators(await files.put(container, name, { ...write(), blocks: [file] }, conditions)))
+        }
+        return operation(permissions, put, blockBytesMax)
       }
       if (method !== 'DELETE') break
-      return operation('d', async (blobs) => {
+      return operation('d', async ({ blobs }) => {
         await blobs.deleteBlob(container, name, conditions)
         return reply(202, { 'x-ms-delete-type-permanent': 'true' })
       })
+    case 'block':
+      if (method !== 'PUT') break
+      return operation(
+        'w',
+        async ({ blobs, files }, body) => {
+          blobs.container(container)
+          await requireFiles(files).putBlock(container, name, blockIdOf(query), body)
+          return reply(201, {})
+        },
+        blockBytesMax,
+      )
+    case 'blocklist':
+      if (method !== 'PUT') break
+      return operation(
+        conditions.ifNoneMatch === '*' ? 'cw' : 'w',
+        async ({ files }, body) => {
+          const ids = parseBlockList((await body.whole()).toString('utf8'))
+          const stored = requireFiles(files)
+          const blocks = stored.blocksOf(container, name, ids)
+          const made = await stored.put(container, name, { ...write(), blocks }, conditions)
+          stored.forget(container, name)
+          return reply(201, validators(made))
+        },
+        blockListBytesMax,
+      )
     case 'metadata':
       if (method === 'GET' || method === 'HEAD') {
-        return operation('r', (blobs) => {
+        return operation('r', ({ blobs }) => {
           const blob = blobs.blob(container, name)
           checkReadable(blob, conditions)
           return reply(200, { ...validators(blob), ...metadataHeaders(blob.metadata) })
         })
       }
       if (method !== 'PUT') break
-      return operation('w', async (blobs) => {
+      return operation('w', async ({ blobs }) => {
         const metadata = readMetadata(headers)
         return reply(200, validators(await blobs.setBlobMetadata(container, name, metadata, conditions)))
       })
@@ -161,7 +219,7 @@ function listingOf(request: BlobRequest, nextName: string | null): Listing {
   }
 }
 
-function readBlob({ headers }: BlobRequest, blob: Blob, conditions: BlobConditions): Reply {
+function readBlob({ headers }: BlobRequest, { files }: Stores, blob: Blob, conditions: BlobConditions): Reply {
   checkReadable(blob, conditions)
   const common = {
     ...validators(blob),
@@ -174,10 +232,19 @@ function readBlob({ headers }: BlobRequest, blob: Blob, conditions: BlobConditio
     'x-ms-lease-state': 'available',
   }
   const range = readRange(headers, blob.contentBytes)
-  if (range === null) return { status: 200, headers: common, body: blob.content }
-  const { first, last } = range
+  const { first, last } = range ?? { first: 0, last: blob.contentBytes - 1 }
+  const body =
+    blob.files.length === 0
+      ? blob.content.subarray(first, last + 1)
+      : { length: last + 1 - first, chunks: requireFiles(files).read(blob.files, first, last + 1) }
+  if (range === null) return { status: 200, headers: common, body }
   const where = { ...common, 'content-range': `bytes ${first}-${last}/${blob.contentBytes}` }
-  return { status: 206, headers: where, body: blob.content.subarray(first, last + 1) }
+  return { status: 206, headers: where, body }
+}
+
+function requireFiles(files: BlobFiles | null): BlobFiles {
+  if (files !== null) return files
+  throw new BlobRefusal(501, 'UnsupportedOperation', 'this daemon keeps nothing on a disk, so it has small blobs only')
 }
 
 function checkReadable(blob: BlobDescription, conditions: BlobConditions): void {
@@ -223,6 +290,6 @@ function unknownCall({ method, query }: BlobRequest): BlobRefusal {
   return new BlobRefusal(
     501,
     'UnsupportedOperation',
-    `${method} with comp "${comp}" is no call of this endpoint: it keeps containers and small block blobs for checkpoints`,
+    `${method} with comp "${comp}" is no call of this endpoint: it keeps containers and block blobs`,
   )
 }

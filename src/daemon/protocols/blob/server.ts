@@ -4,17 +4,18 @@
 //   request line and headers -> operation -> signature -> body -> broker -> answer
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import type { Clock } from '../../../base/clock.ts'
-import { EhubError } from '../../../base/error.ts'
 import type { Log } from '../../../base/log.ts'
 import { type Random, uuid } from '../../../base/random.ts'
 import { parseBlobRequest } from '../../../wire/blob/request.ts'
 import { errorXml } from '../../../wire/blob/xml.ts'
-import { blobContentBytesMax } from '../../broker/blob-commands.ts'
 import type { Blobs } from '../../broker/blobs-api.ts'
 import { authorize } from './authorize.ts'
-import { operationOf, type Reply } from './operations.ts'
+import type { BlobFiles } from './blob-files.ts'
+import { type FileContent, operationOf, type Reply } from './operations.ts'
 import { BlobRefusal, refusalOf } from './refusals.ts'
+import { bodyOf } from './request-body.ts'
 
 /** Metadata of 8 KiB, a name of 1,024 characters with every one escaped, and what SDKs add. */
 const headerBytesMax = 32 * 1024
@@ -28,6 +29,8 @@ const versionDefault = '2021-12-02'
 
 export interface BlobServerOptions {
   readonly blobs: Blobs
+  /** null: nothing is kept on a disk. */
+  readonly files: BlobFiles | null
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -107,50 +110,46 @@ export class BlobServer {
       ...reply.headers,
       ...(reply.status === 304 ? {} : { 'content-length': reply.body?.length ?? 0 }),
     })
-    outgoing.end(isBodiless ? null : reply.body)
+    if (isBodiless || reply.body === null || Buffer.isBuffer(reply.body)) outgoing.end(isBodiless ? null : reply.body)
+    else await sendFiles(outgoing, reply.body, log)
     if (bug !== undefined) this.#options.onBug(bug)
   }
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<Reply> {
-    const { blobs, clock } = this.#options
+    const { blobs, files, clock } = this.#options
     const { method = '', url = '', socket } = incoming
     const request = parseBlobRequest(method, url, headersOf(incoming))
     const operation = operationOf(request)
     authorize(request, blobs.account, operation.need, { address: socket.remoteAddress ?? '', nowMs: clock.now() })
-    const body = await readBody(incoming)
-    this.#answering += 1
-    // Also when the client has gone meanwhile.
-    outgoing.once('close', () => {
-      this.#answering -= 1
-      this.#closeWhenAnswered()
-    })
-    return operation.run(blobs, body)
+    let isCounted = false
+    const count = () => {
+      if (isCounted) return
+      isCounted = true
+      this.#answering += 1
+      // Also when the client has gone meanwhile.
+      outgoing.once('close', () => {
+        this.#answering -= 1
+        this.#closeWhenAnswered()
+      })
+    }
+    const body = bodyOf(incoming, operation.bodyBytesMax, count)
+    if (body.bytes === 0) count()
+    const reply = await operation.run({ blobs, files }, body)
+    if (method !== 'GET' && method !== 'HEAD') await files?.collect()
+    return reply
   }
 }
 
-async function readBody(incoming: IncomingMessage): Promise<Buffer> {
-  const tooLarge = () =>
-    new BlobRefusal(
-      413,
-      'RequestBodyTooLarge',
-      `a blob of more than ${blobContentBytesMax} bytes: this endpoint keeps checkpoints and other small things`,
-    )
-  if (Number(incoming.headers['content-length'] ?? 0) > blobContentBytesMax) throw tooLarge()
-  const chunks: Buffer[] = []
-  let bytes = 0
+/** A reader that stops reading, or files that went meanwhile, end the connection: the length was said already. */
+async function sendFiles(outgoing: ServerResponse, { chunks }: FileContent, log: Log): Promise<void> {
   try {
-    for await (const chunk of incoming) {
-      if (!Buffer.isBuffer(chunk)) continue
-      bytes += chunk.length
-      if (bytes > blobContentBytesMax) throw tooLarge()
-      chunks.push(chunk)
-    }
+    await pipeline(chunks, outgoing)
   } catch (error) {
-    if (error instanceof BlobRefusal) throw error
-    // The client left in the middle of its request: nobody reads the answer.
-    throw new EhubError('argument-error', 'the request ended early', { cause: error })
+    log.debug('an answer of the blob endpoint was cut short', {
+      reason: error instanceof Error ? error.message : error,
+    })
+    outgoing.destroy()
   }
-  return Buffer.concat(chunks, bytes)
 }
 
 function headersOf(incoming: IncomingMessage): ReadonlyMap<string, string> {

@@ -23,7 +23,10 @@ export interface CaptureServiceOptions {
   readonly captures: Captures
   /** @throws EhubError `argument-error` for settings that name no destination. */
   readonly openDestination: (settings: CaptureSettings) => Destination
+  /** What windows go by. */
   readonly clock: Clock
+  /** What everything else goes by: looks, retries, yielding. */
+  readonly machineClock: Clock
   readonly log: Log
   readonly onBug: (error: unknown) => void
 }
@@ -220,6 +223,7 @@ export class CaptureService {
     if (this.#isStopped) return
     this.#follow()
     const nowMs = this.#options.clock.now()
+    const machineMs = this.#options.machineClock.monotonicMs()
     const all = [...this.#open.values()].flatMap((open) => open.entries.map((entry) => ({ open, entry })))
     // Each look begins behind the one that was let run last, so that all get their turn.
     const first = this.#turn
@@ -228,12 +232,12 @@ export class CaptureService {
       const candidate = all[at]
       if (candidate === undefined) break
       const { open, entry } = candidate
-      if (entry.running !== null || nowMs < entry.retryAtMs || open.isStale || !entry.work.isDue(nowMs)) continue
+      if (entry.running !== null || machineMs < entry.retryAtMs || open.isStale || !entry.work.isDue(nowMs)) continue
       this.#turn = at + 1
       void this.#run(open, entry)
     }
     if (this.#open.size === 0) return
-    this.#timer = this.#options.clock.schedule(this.#running > 0 ? busyLookMs : lookMs, () => this.look())
+    this.#timer = this.#options.machineClock.schedule(this.#running > 0 ? busyLookMs : lookMs, () => this.look())
   }
 
   /** Opens what is to be captured, and lets go what is not any more. */
@@ -263,12 +267,13 @@ export class CaptureService {
   }
 
   #addPartitions(open: OpenCapture, count: number): void {
-    const { captures, clock, log } = this.#options
+    const { captures, clock, machineClock, log } = this.#options
     const { hub, destination, entries } = open
     for (let partition = entries.length; partition < count; partition += 1) {
       const source = captures.source(hub, partition)
       const hasBegun = () => this.#hasBegun(open)
-      const input = { hub, partition, captures, source, destination, pool: this.#pool, clock, log, hasBegun }
+      const shared = { captures, pool: this.#pool, clock, machineClock, log }
+      const input = { hub, partition, source, destination, hasBegun, ...shared }
       entries.push({
         partition,
         work: new PartitionCapture(input),
@@ -312,7 +317,7 @@ export class CaptureService {
   }
 
   #failed(open: OpenCapture, entry: Entry, error: unknown): void {
-    const { clock, log, onBug } = this.#options
+    const { clock, machineClock, log, onBug } = this.#options
     const cause = error instanceof DestinationFailure ? error.cause : error
     if (!isEhubError(cause)) return onBug(error)
     // The hub or its Capture went, or the daemon goes: the next look sees it.
@@ -321,7 +326,8 @@ export class CaptureService {
     entry.failures += 1
     entry.error = cause
     entry.failingSinceMs ??= clock.now()
-    entry.retryAtMs = clock.now() + Math.min(retryMsMax, retryMsMin * 2 ** Math.min(entry.failures - 1, 10))
+    entry.retryAtMs =
+      machineClock.monotonicMs() + Math.min(retryMsMax, retryMsMin * 2 ** Math.min(entry.failures - 1, 10))
     // Said once; the state, the metric and `doctor` show it for as long as it lasts.
     if (entry.failures > 1) return
     const { hub } = open.hub

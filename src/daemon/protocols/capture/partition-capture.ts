@@ -38,7 +38,9 @@ export interface PartitionInput {
   readonly source: CaptureSource
   readonly destination: Destination
   readonly pool: BlockPool
+  /** What windows go by. */
   readonly clock: Clock
+  readonly machineClock: Clock
   readonly log: Log
   /** Whether the hub has had an event since it is captured: only then empty windows leave files. */
   readonly hasBegun: () => boolean
@@ -59,7 +61,7 @@ export class PartitionCapture {
   constructor(input: PartitionInput) {
     this.#input = input
     this.#format = parseNameFormat(input.hub.nameFormat)
-    this.#walker = new LogWalker(input.source, input.clock)
+    this.#walker = new LogWalker(input.source, input.machineClock)
     this.#progress = input.captures.progress(input.hub, input.partition)
     // A partition that was added later has had no window yet.
     this.#windowStartMs = this.#progress.windowStartMs === 0 ? input.clock.now() : this.#progress.windowStartMs
@@ -108,7 +110,7 @@ export class PartitionCapture {
           return false
         }
         // Ingest gets the loop between two chunks.
-        await delay(this.#input.clock, 0)
+        await delay(this.#input.machineClock, 0)
       }
       return true
     } catch (error) {

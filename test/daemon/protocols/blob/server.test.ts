@@ -17,6 +17,7 @@ async function open(t: TestContext) {
   const bugs: unknown[] = []
   const server = new BlobServer({
     blobs,
+    files: null,
     clock: test.clock,
     random: new SimRandom(1),
     log: quietLog,
