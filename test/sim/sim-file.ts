@@ -27,25 +27,69 @@ export interface DataOutcome {
   readonly random: SimRandom
 }
 
-/** Bytes with room to grow; zero beyond `size` up to the capacity. */
+/** Bytes with room to grow; zero beyond `size` up to the capacity. Copies share their memory until one of them changes. */
 class Bytes {
   data: Buffer = Buffer.alloc(0)
   size = 0
+  #isShared = false
+
+  /** Becomes a copy of `other`. */
+  copy(other: Bytes): void {
+    this.data = other.data
+    this.size = other.size
+    this.#isShared = true
+    other.#isShared = true
+  }
+
+  /** Holds exactly `bytes`, which nobody changes any more. */
+  take(bytes: Buffer): void {
+    this.data = bytes
+    this.size = bytes.length
+    this.#isShared = true
+  }
 
   resize(size: number): void {
-    if (size > this.data.length) {
-      const grown = Buffer.alloc(Math.max(size, Math.min(2 * this.data.length, this.data.length + (1 << 20)), 1024))
-      grown.set(this.data.subarray(0, this.size))
-      this.data = grown
-    }
-    if (size < this.size) this.data.fill(0, size, this.size)
+    if (size > this.data.length)
+      this.#move(Math.max(size, Math.min(2 * this.data.length, this.data.length + (1 << 20)), 1024))
+    if (size < this.size) this.fill(size, this.size)
     this.size = size
   }
 
   write(bytes: Uint8Array, at: number): void {
     if (at + bytes.length > this.size) this.resize(at + bytes.length)
+    this.set(bytes, at)
+  }
+
+  /** Inside the size. */
+  set(bytes: Uint8Array, at: number): void {
+    if (this.#isShared) this.#move(this.data.length)
     this.data.set(bytes, at)
   }
+
+  /** Zeros, inside the size. */
+  fill(from: number, to: number): void {
+    if (this.#isShared) this.#move(this.data.length)
+    this.data.fill(0, from, to)
+  }
+
+  #move(capacity: number): void {
+    const own = zeros(capacity)
+    own.set(this.data.subarray(0, this.size))
+    this.data = own
+    this.#isShared = false
+  }
+}
+
+const arenaBytes = 1 << 20
+let arena = Buffer.alloc(0)
+
+/** Fresh zeros; small ones from a shared piece, since a buffer of its own costs a microsecond and work for the collector. */
+function zeros(count: number): Buffer {
+  if (count > arenaBytes >> 4) return Buffer.alloc(count)
+  if (count > arena.length) arena = Buffer.alloc(arenaBytes)
+  const own = arena.subarray(0, count)
+  arena = arena.subarray(count)
+  return own
 }
 
 export class SimFileNode {
@@ -63,8 +107,8 @@ export class SimFileNode {
   /** A file whose content is already durable. The node keeps `bytes`. */
   static durable(id: number, bytes: Buffer): SimFileNode {
     const node = new SimFileNode(id)
-    node.#cache.write(bytes, 0)
-    node.#durable.write(bytes, 0)
+    node.#cache.take(bytes)
+    node.#durable.take(bytes)
     return node
   }
 
@@ -120,25 +164,21 @@ export class SimFileNode {
    * while the cache still shows them. A seeded part of the sectors did reach the platter.
    */
   dropPages(random: SimRandom): void {
-    const survived = this.crashed({ kind: 'random', keptBelow: 0, random })
-    this.#durable.resize(0)
-    this.#durable.write(survived, 0)
+    this.#durable.take(this.crashed({ kind: 'random', keptBelow: 0, random }))
     this.#pending = []
   }
 
   /** Flips or replaces bytes below the checksums' back, in the cache and on the platter. */
   overwrite(bytes: Uint8Array): void {
-    for (const target of [this.#cache, this.#durable]) {
-      target.resize(0)
-      target.write(bytes, 0)
-    }
+    const copy = Buffer.from(bytes)
+    for (const target of [this.#cache, this.#durable]) target.take(copy)
     this.#pending = []
   }
 
   /** What stands on the platter after a crash now. */
   crashed(outcome: DataOutcome): Buffer {
     const after = new Bytes()
-    after.write(this.#durable.data.subarray(0, this.#durable.size), 0)
+    after.copy(this.#durable)
     const pending = this.#pending
     if (pending.length > 0) {
       switch (outcome.kind === 'random' ? randomKind(outcome.random) : outcome.kind) {
@@ -214,10 +254,10 @@ function applyToSector(target: Bytes, change: Pending, sector: number, reach: nu
   const end = Math.min(start + reach, target.size)
   if (change.bytes === null) {
     const from = Math.max(change.size, start)
-    if (from < end) target.data.fill(0, from, end)
+    if (from < end) target.fill(from, end)
     return
   }
   const from = Math.max(change.at, start)
   const to = Math.min(change.at + change.bytes.length, end)
-  if (from < to) target.data.set(change.bytes.subarray(from - change.at, to - change.at), from)
+  if (from < to) target.set(change.bytes.subarray(from - change.at, to - change.at), from)
 }

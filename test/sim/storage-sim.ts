@@ -37,7 +37,7 @@ export function storageConfig(random: SimRandom): StorageConfig {
   const faults = random.pick(['none', 'none', 'none', 'rare', 'sync', 'full'] as const)
   // Most crash bugs need few operations, and a short life costs little; now and then a long one.
   const isLong = random.chance(0.15)
-  const isLarge = random.chance(0.02)
+  const isLarge = random.chance(0.01)
   return {
     isLarge,
     logs: isLong && !isLarge ? random.between(1, 5) : random.between(1, 2),
