@@ -268,6 +268,7 @@ export class SegmentedLog implements HostedLog {
     const failure = await this.#appender.writer.sync()
     // On a full disk the journal, which has what the segments lack, does instead: trimming is what makes room.
     if (failure !== null && !(this.isSync && isNoSpace(failure))) throw failure
+    if (this.#appender.failure !== null) throw this.#appender.failure
     const { logNumber, state } = this.journalState()
     // Durable before anything is unlinked: the other way round a crash would leave a log that begins in the middle.
     const trimmed = start.sequence === this.#appender.end.sequence ? { ...state, ...this.#endState() } : state
@@ -300,6 +301,8 @@ export class SegmentedLog implements HostedLog {
   }
 
   async #removeTrimmed(): Promise<void> {
+    // Its files may be other ones by now: the log goes on elsewhere, and removes them when it is opened anew.
+    if (this.#appender.writer.isStopped) throw this.#failed()
     const { segments } = this.#files
     let count = 0
     for (const [index, segment] of segments.entries()) {

@@ -167,3 +167,20 @@ test('appends that wait for memory are refused together with the write they cont
   assert.equal(log.end.sequence, 0)
   await log.close()
 })
+
+test('a trim that meets a failed sync removes nothing that the log was moved to', async (t) => {
+  // The file it went on in had the name of the one it had lost, and was removed in its place.
+  const disk = new SimDisk()
+  const { engine, log } = await openLogOn(t, disk, sync, { ...smallOptions, journalFileBytes: 4500 })
+  const batches = new BatchMaker().batches(3, 2500)
+  for (const batch of batches) await log.append([batch])
+  let failures = 0
+  disk.faults = ({ kind, path }) =>
+    kind === 'sync' && path.startsWith('logs/') && failures++ === 0 ? { kind: 'error', code: 'ENOSPC' } : null
+  await log.trimBefore(1).catch(() => undefined)
+  await log.close()
+  assert.ok(failures > 0)
+  const again = await engine.openLog(id, sync)
+  assert.deepEqual(again.statistics().damaged, [])
+  assert.deepEqual(plain(await readAll(again)).slice(-2), plain(batches.slice(1)))
+})
