@@ -30,6 +30,7 @@ export const commands = {
   doctor: () => import('./doctor.ts'),
   expire: () => import('./expire.ts'),
   import: () => import('./import.ts'),
+  compact: () => import('./compact.ts'),
   inspect: () => import('./inspect.ts'),
   lag: () => import('./lag.ts'),
   'list-groups': () => import('./list-groups.ts'),

@@ -1,7 +1,7 @@
 // What one log must hold, kept beside the real one. Batches are known when they are handed to `append`; from then on
 // they may be there, once acknowledged or seen they must be.
 
-import type { Batch, Durability, LogId, Position } from '../../src/daemon/storage/storage-engine.ts'
+import type { Batch, Durability, LogId, Position, Survivors } from '../../src/daemon/storage/storage-engine.ts'
 
 /** A broken promise: the run stops here. */
 export class ModelViolation extends Error {
@@ -12,6 +12,30 @@ export interface Call {
   /** Index behind its last batch. */
   readonly until: number
   state: 'pending' | 'stored' | 'unknown'
+}
+
+/** Levels of events: each compaction takes those below one. */
+export const levels = 4
+
+/** Half of the events have level 0, a quarter level 1, and so on; the highest is never taken. */
+export function levelOf(sequence: number): number {
+  const mixed = Math.imul(sequence + 1, 0x9e3779b1) >>> 16
+  return Math.min(levels, mixed === 0 ? levels : Math.clz32(mixed) - 16)
+}
+
+/** Where the event with this index begins: the models' payloads are cut evenly. */
+export function pieceStart({ payload, count }: Batch, index: number): number {
+  return Math.floor((index * payload.length) / count)
+}
+
+function pieceOf(batch: Batch, index: number): Buffer {
+  return batch.payload.subarray(pieceStart(batch, index), pieceStart(batch, index + 1))
+}
+
+const allIndexes = ({ count }: Batch) => Array.from({ length: count }, (_, index) => index)
+
+function keptIndexes(batch: Batch, { listed, count }: Survivors): readonly number[] {
+  return listed === null ? Array.from({ length: count }, (_, index) => index) : [...listed.sequences]
 }
 
 const endOf = (batch: Batch) => batch.baseSequence + batch.count
@@ -27,6 +51,10 @@ export class LogModel {
   #trimInvoked = 0
   #trimCompleted = 0
   #trimmedOffset = 0
+  /** Events of a smaller level may be gone. */
+  #levelInvoked = 0
+  /** By level: events below the sequence and of a smaller level are gone. */
+  readonly #compacted = Array.from({ length: levels + 1 }, () => 0)
 
   constructor(id: LogId, durability: Durability) {
     this.id = id
@@ -124,10 +152,13 @@ export class LogModel {
     if (batches.length === 0) this.#fail(`read(${from}) returned nothing, though the log ends at ${end}`)
     let index = this.#indexOf(from)
     let bytes = 0
+    // What compaction left may begin with batches that are gone.
+    while (index > 0 && this.#levelInvoked > 0 && this.#batches[index]?.baseSequence !== batches[0]!.baseSequence)
+      index -= 1
+    if (endOf(batches[0]!) <= from)
+      this.#fail(`read(${from}) returned ${batches[0]!.baseSequence}, which ends before it`)
     for (const [position, batch] of batches.entries()) {
-      const expected = this.#batches[index++]
-      if (expected === undefined) this.#fail(`read(${from}) returned ${batch.baseSequence}, which nobody appended`)
-      this.#compare(batch, expected)
+      index = this.#compareCompacted(batch, index)
       bytes += batch.payload.length
       if (position > 0 && bytes > maxBytes) this.#fail(`read(${from}, ${maxBytes}) returned ${bytes} bytes`)
     }
@@ -150,9 +181,24 @@ export class LogModel {
   }
 
   checkFindByTime(timeMs: number, found: number, start: number, end: number): void {
+    if (this.#levelInvoked > 0) return this.#checkFoundBetween(timeMs, found, start, end)
     const first = this.#batches.find((batch) => endOf(batch) > start && batch.enqueuedTimeMs >= timeMs)
     const expected = first === undefined ? end : Math.min(Math.max(first.baseSequence, start), end)
     if (found !== expected) this.#fail(`findByTime(${timeMs}) found ${found}, not ${expected} of ${start}..${end}`)
+  }
+
+  /** Of what compaction may have taken nothing is known but what is left before and behind. */
+  #checkFoundBetween(timeMs: number, found: number, start: number, end: number): void {
+    let before = -1
+    let first = end
+    for (const batch of this.#batches.slice(0, this.#certain)) {
+      const left = allIndexes(batch).filter((index) => levelOf(batch.baseSequence + index) >= this.#levelInvoked)
+      if (left.length === 0 || endOf(batch) <= start) continue
+      if (batch.enqueuedTimeMs < timeMs) before = batch.baseSequence + left.at(-1)!
+      else first = Math.min(first, batch.baseSequence + left[0]!)
+    }
+    if (found <= before || found > Math.max(first, start))
+      this.#fail(`findByTime(${timeMs}) found ${found}, not behind ${before} and up to ${first}`)
   }
 
   /**
@@ -187,6 +233,77 @@ export class LogModel {
       batch.producer?.firstSequence === expected.producer?.firstSequence &&
       batch.payload.equals(expected.payload)
     if (!isSame) this.#fail(`batch at ${batch.baseSequence} differs from the one appended at ${expected.baseSequence}`)
+  }
+
+  // ------------------------------------------------------------ compaction
+
+  /** The batch that begins there, as it was appended. */
+  batchAt(baseSequence: number): Batch | undefined {
+    const batch = this.#batches[this.#indexOf(baseSequence)]
+    return batch?.baseSequence === baseSequence ? batch : undefined
+  }
+
+  /** Compaction was asked to take events below a level. */
+  compactInvoked(level: number): void {
+    this.#levelInvoked = Math.max(this.#levelInvoked, level)
+  }
+
+  /** It said that it did, of all below `before`. */
+  compactCompleted(level: number, before: number): void {
+    for (let index = 0; index <= level; index++) this.#compacted[index] = Math.max(this.#compacted[index]!, before)
+  }
+
+  /** A batch as it was read, of which compaction may have taken events and to which it may have added ranges. */
+  #compareCompacted(batch: Batch, index: number): number {
+    const first = this.#batches[index]
+    if (first === undefined) this.#fail(`read a batch at ${batch.baseSequence}, which nobody appended`)
+    const { survivors } = batch
+    if (survivors === undefined) {
+      this.#compare(batch, first)
+      this.#checkGone(first, allIndexes(first))
+      return index + 1
+    }
+    const kept = keptIndexes(batch, survivors)
+    const isGap = survivors.count === 0 && batch.producer === null
+    const whole = { ...first, count: batch.count, payload: batch.payload, ...(isGap ? { producer: null } : {}) }
+    this.#compare(batch, whole)
+    this.#checkLeft(first, kept)
+    this.#checkGone(first, kept)
+    const pieces = kept.map((i) => pieceOf(first, i))
+    if (!Buffer.concat(pieces).equals(batch.payload))
+      this.#fail(`what is left of ${first.baseSequence} is not what it was`)
+    if (survivors.offsetSpan !== first.payload.length) this.#fail(`the offsets of ${first.baseSequence} do not span it`)
+    if (survivors.listed !== null && kept.some((i, at) => survivors.listed?.offsets[at] !== pieceStart(first, i)))
+      this.#fail(`an event of ${first.baseSequence} has another offset`)
+    let next = index + 1
+    for (let at = endOf(first); at < endOf(batch); next++) {
+      const taken = this.#batches[next]
+      if (taken === undefined || taken.baseSequence !== at)
+        this.#fail(`${batch.baseSequence} goes on to where no batch ends`)
+      if (taken.producer !== null) this.#fail(`the producer of ${taken.baseSequence} is forgotten`)
+      this.#checkLeft(taken, [])
+      at = endOf(taken)
+    }
+    if (endOf(this.#batches[next - 1]!) !== endOf(batch)) this.#fail(`${batch.baseSequence} ends where no batch ends`)
+    return next
+  }
+
+  /** What is not there may be gone. */
+  #checkLeft(batch: Batch, kept: readonly number[]): void {
+    for (const index of allIndexes(batch)) {
+      const sequence = batch.baseSequence + index
+      if (!kept.includes(index) && levelOf(sequence) >= this.#levelInvoked)
+        this.#fail(`${sequence} was not to go and is gone`)
+    }
+  }
+
+  /** What is there was not said to be gone. */
+  #checkGone(batch: Batch, kept: readonly number[]): void {
+    for (const index of kept) {
+      const sequence = batch.baseSequence + index
+      if (sequence < (this.#compacted[levelOf(sequence) + 1] ?? 0))
+        this.#fail(`${sequence} was compacted away and is there again`)
+    }
   }
 
   /** Index of the batch that holds the sequence. */

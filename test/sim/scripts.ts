@@ -68,6 +68,18 @@ const verbs: Record<string, Step> = {
     if (ready.kind !== 'done' || log.handle === null) return ready
     return world.trim(log, log.handle.end.sequence)
   },
+  compact: async (world) => {
+    const log = logOf(world, 0)
+    const ready = await opened(world, log)
+    if (ready.kind !== 'done' || log.handle === null) return ready
+    return world.attempt(world.compact(log, 2, Infinity, true))
+  },
+  'compact more': async (world) => {
+    const log = logOf(world, 0)
+    const ready = await opened(world, log)
+    if (ready.kind !== 'done' || log.handle === null) return ready
+    return world.attempt(world.compact(log, 4, Infinity, false))
+  },
   delete: (world) => (world.engine === null ? Promise.resolve(null) : world.deleteGroup('ns/a')),
   'reopen log': async (world) => {
     const log = logOf(world, 0)

@@ -3,6 +3,7 @@
 
 import type { Durability } from '../../src/daemon/storage/storage-engine.ts'
 import { type Fault, failRandomly } from './faults.ts'
+import { levels } from './model.ts'
 import { runTurns } from './scheduler.ts'
 import { crashOutcomes } from './sim-disk.ts'
 import { SimRandom } from './sim-random.ts'
@@ -17,6 +18,8 @@ export interface StorageConfig {
   readonly steps: number
   /** Segments large enough to be recycled, and trims to make some free. */
   readonly isLarge: boolean
+  /** Compacted again and again. */
+  readonly isCompacted: boolean
   readonly faults: 'none' | 'rare' | 'sync' | 'full'
   readonly capacityBytes: number
 }
@@ -40,6 +43,7 @@ export function storageConfig(random: SimRandom): StorageConfig {
   const isLarge = random.chance(0.01)
   return {
     isLarge,
+    isCompacted: random.chance(0.3),
     logs: isLong && !isLarge ? random.between(1, 5) : random.between(1, 2),
     groups: random.between(1, isLong ? 3 : 2),
     segmentBytes: isLarge ? 1_060_000 : random.pick([600, 2000, 6000, 20_000]),
@@ -173,7 +177,8 @@ class StorageLife {
     if (draw < 65) return this.#read(log)
     if (draw < 73) return this.#note('settle', () => this.world.quiesce())
     if (draw < 78) return this.#advance()
-    if (draw < 83) return this.#trim(log)
+    if (draw < 81) return this.#trim(log)
+    if (draw < 83 || (this.#config.isCompacted && random.chance(0.3))) return this.#compact(log)
     if (draw < 86) return this.#find(log)
     if (draw < 88) return this.#reopenLog(log)
     if (draw < 89) return this.#deleteGroup(log.id.group)
@@ -226,6 +231,16 @@ class StorageLife {
     const from = this.#config.isLarge ? (start.sequence + end.sequence) >> 1 : start.sequence
     const to = this.#random.between(from, end.sequence + 1)
     await this.#note(`trim ${name(log)} ${to}`, () => this.world.trim(log, to))
+  }
+
+  async #compact(log: WorldLog): Promise<void> {
+    if (log.handle === null || log.isFailed || log.isCompacting) return
+    const level = this.#random.between(1, levels)
+    const before = this.#random.chance(0.7) ? Infinity : this.#random.between(0, log.handle.end.sequence)
+    const compacting = this.world.compact(log, level, before, this.#random.chance(0.6))
+    this.steps.push(`compact ${name(log)} level ${level} before ${before}`)
+    // Mostly something else happens while it goes on.
+    if (this.#random.chance(0.4)) await this.world.attempt(compacting)
   }
 
   async #find(log: WorldLog): Promise<void> {

@@ -12,6 +12,8 @@ import { type Call, LogModel, ModelViolation } from './model.ts'
 import { quiesce, settle, StuckError } from './scheduler.ts'
 import { SimClock } from './sim-clock.ts'
 import { type CrashOutcome, SimDisk, type SimDiskOptions } from './sim-disk.ts'
+import { batchesAfter } from './sim-batches.ts'
+import { keepAbove } from './sim-compaction.ts'
 import { SimRandom } from './sim-random.ts'
 
 export interface EngineParts {
@@ -36,6 +38,7 @@ export interface WorldLog {
   model: LogModel
   handle: PartitionLog | null
   inFlight: number
+  isCompacting: boolean
   /** It told us to open it anew, or it was never opened since the last restart. */
   isFailed: boolean
   /** The power went since it was last open: what was not synced may be gone. */
@@ -63,19 +66,19 @@ export class StorageWorld {
   engine: StorageEngine | null = null
   /** Whether operations may fail: injected faults or a full disk. */
   mayFail = false
+  compactions = 0
+  eventsCompacted = 0
   /** Of the disk after the next restart. */
   capacityBytes: number
   #openEngine: OpenEngine
   #generation = 0
   #violation: Error | null = null
   #traceHash = 0
-  readonly #payloads: Buffer
   readonly #diskOptions: () => SimDiskOptions
 
   constructor(openEngine: OpenEngine, random: SimRandom, diskOptions: SimDiskOptions = {}) {
     this.#openEngine = openEngine
     this.random = random
-    this.#payloads = sharedPayloads()
     this.capacityBytes = diskOptions.capacityBytes ?? Infinity
     this.#diskOptions = () => ({ clock: this.clock, ...diskOptions, capacityBytes: this.capacityBytes })
     this.disk = new SimDisk({ ...this.#diskOptions(), random: random.split('disk') })
@@ -133,6 +136,7 @@ export class StorageWorld {
     for (const log of this.logs.values()) {
       log.handle = null
       log.inFlight = 0
+      log.isCompacting = false
       log.isFailed = false
       log.isCut ||= outcome !== 'kill' && !isClean
     }
@@ -165,6 +169,7 @@ export class StorageWorld {
         model: new LogModel(id, config.durability),
         handle: null,
         inFlight: 0,
+        isCompacting: false,
         isFailed: false,
         isCut: false,
         isDoubtful: false,
@@ -236,29 +241,7 @@ export class StorageWorld {
 
   /** Batches that continue the log, with payloads nobody else has. */
   makeBatches(log: WorldLog, count: number, bytesMax: number): Batch[] {
-    const { random } = this
-    let { sequence, offset } = log.model.next
-    let timeMs = Math.max(log.model.lastTimeMs, this.clock.now())
-    return Array.from({ length: count }, () => {
-      const bytes = random.between(1, bytesMax)
-      const from = random.below(this.#payloads.length - bytes)
-      const events = random.between(1, 5)
-      timeMs += random.pick([0, 0, 1, 10])
-      const batch: Batch = {
-        baseSequence: sequence,
-        baseOffset: offset,
-        count: events,
-        enqueuedTimeMs: timeMs,
-        encoding: random.pick(['amqp', 'kafka', 'state'] as const),
-        payload: this.#payloads.subarray(from, from + bytes),
-        producer: random.chance(0.1)
-          ? { producerId: BigInt(random.uint32()), epoch: random.below(100), firstSequence: random.below(1000) }
-          : null,
-      }
-      sequence += events
-      offset += bytes
-      return batch
-    })
+    return batchesAfter(log.model, this.random, this.clock.now(), count, bytesMax)
   }
 
   /** Reads from `from` and checks it. */
@@ -271,8 +254,12 @@ export class StorageWorld {
     if (cached !== null) log.model.checkRead(from, maxBytes, cached, end)
     const outcome = await this.attempt(handle.read(from, maxBytes), [
       'sequence-trimmed',
-      ...(log.isDoubtful ? (['storage-corrupt'] as const) : []),
+      // A disk that cannot read a part of a piece is damage for this read.
+      ...(log.isDoubtful || this.mayFail ? (['storage-corrupt'] as const) : []),
     ])
+    if (outcome.kind === 'failed' && outcome.error.code === 'storage-corrupt' && !log.isDoubtful) {
+      if (!outcome.error.message.includes('the disk cannot read')) throw outcome.error
+    }
     if (outcome.kind === 'failed' && outcome.error.code === 'sequence-trimmed' && from >= handle.start.sequence) {
       throw new ModelViolation(`read(${from}) failed as trimmed, the log starts at ${handle.start.sequence}`)
     }
@@ -315,6 +302,41 @@ export class StorageWorld {
     return outcome
   }
 
+  /** Begins to take the events below a level; the model is told when it is done. One at a time a log. */
+  compact(log: WorldLog, level: number, before: number, closesFirst: boolean): Promise<void> {
+    const handle = log.handle!
+    const { model } = log
+    const generation = this.#generation
+    const isPast = () => generation !== this.#generation || this.disk.isStopped || log.model !== model
+    const run = async () => {
+      if (closesFirst) await handle.closeSegment()
+      if (isPast()) return
+      const covered = Math.min(before, handle.closedEnd)
+      model.compactInvoked(level)
+      const keep = keepAbove(level, (sequence) => model.batchAt(sequence))
+      const report = await handle.compact(keep, { before, signal: never })
+      if (isPast()) return
+      this.disk.trace(3, report.eventsRemoved)
+      this.compactions++
+      this.eventsCompacted += report.eventsRemoved
+      if (report.segmentsSkipped === 0) model.compactCompleted(level, covered)
+      else if (!this.mayFail && !log.isDoubtful) throw new ModelViolation('compaction met damage where there is none')
+    }
+    log.isCompacting = true
+    return run()
+      .catch((error: unknown) => {
+        if (isPast()) return
+        this.#guard(() => {
+          if (!isEhubError(error)) throw error
+          const isFine = error.code === 'storage-closed' || (this.mayFail && faultCodes.includes(error.code))
+          if (!isFine) throw new ModelViolation(`compaction failed: ${error.message}`)
+        })
+      })
+      .finally(() => {
+        if (generation === this.#generation) log.isCompacting = false
+      })
+  }
+
   async deleteGroup(group: string): Promise<Outcome<void>> {
     const logs = [...this.logs.values()].filter((log) => log.id.group === group)
     for (const log of logs) {
@@ -348,13 +370,6 @@ export class StorageWorld {
 
 export { ModelViolation, StuckError }
 
+const never = new AbortController().signal
 const changes: readonly OperationKind[] = ['write', 'sync', 'preallocate', 'truncate']
 const isChange = (kind: OperationKind) => changes.includes(kind)
-
-let payloads: Buffer | null = null
-
-/** Random bytes that all worlds cut their payloads from. */
-function sharedPayloads(): Buffer {
-  payloads ??= new SimRandom(0x5eed).bytes(1 << 20)
-  return payloads
-}

@@ -52,6 +52,11 @@ export function apply(state: BrokerState, record: StateRecord): void {
       hub.partitionCount = partitionCount ?? hub.partitionCount
       return
     }
+    case 'compaction-progress': {
+      const { kind, hub, partition, ...progress } = record
+      hubOf(state, hub, kind).compactions.set(partition, progress)
+      return
+    }
     case 'hub-deleted': {
       const hub = hubOf(state, record.number, record.kind)
       hub.namespace.hubs.delete(entityKey(hub.name))
@@ -108,6 +113,7 @@ function applyHubCreated(state: BrokerState, record: StateRecordOf<'hub-created'
     durability,
     createdAtMs,
     settings: settingsBefore,
+    compactions: new Map(),
     groups: new Map(),
   }
   namespace.hubs.set(entityKey(name), hub)

@@ -6,6 +6,7 @@
 import type { EhubError } from '../../base/error.ts'
 import type { Batch, Durability, LogStatistics } from '../storage/storage-engine.ts'
 import type { Blobs } from './blobs-api.ts'
+import type { CompactionStatus, CompactionStep } from './compactions-api.ts'
 import type { BrokerFigures } from './figures.ts'
 import type { HubSettings } from './settings.ts'
 import type { Captures } from './captures-api.ts'
@@ -304,6 +305,17 @@ export interface Retentions {
   status(caller: Caller): RetentionStatus
 }
 
+export interface Compactions {
+  /**
+   * Begins a compaction of the partition unless one is under way, and tells how far it is: at once when it is done, otherwise after a
+   * moment. Ask again until it is.
+   * @throws EhubError `unauthorized`, `hub-not-found`, `partition-not-found`, `not-allowed` for a hub that is not compacted, storage's
+   *   errors, with which it has ended.
+   */
+  run(caller: Caller, hub: string, partition: number): Promise<CompactionStep>
+  status(caller: Caller): CompactionStatus
+}
+
 export interface Broker {
   // Ways in. `namespace`: '' or anything local means the default namespace.
   anonymousCaller(namespace: string): TokenCaller
@@ -322,6 +334,7 @@ export interface Broker {
   readonly figures: BrokerFigures
   readonly captures: Captures
   readonly retention: Retentions
+  readonly compaction: Compactions
 
   // Reading entities needs any right on them; the others need `manage`.
   describeHub(caller: Caller, hub: string): HubDescription

@@ -19,23 +19,23 @@ import { HubCaptures } from './captures.ts'
 import type { Captures } from './captures-api.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { createNamespace, namespaceNamed } from './commands.ts'
+import type { CompactionOptions } from './compaction.ts'
 import { Entities } from './entities.ts'
 import { shuttingDown, unauthorized } from './error-texts.ts'
 import { InFlight } from './in-flight.ts'
 import { InProgress } from './in-progress.ts'
-import { Janitor } from './janitor.ts'
 import { OpenHubs } from './open-hubs.ts'
 import { PartitionQueries } from './partition-queries.ts'
 import { hubPath, namespacePath, publishPath, receivePath } from './paths.ts'
 import { PartitionPublisher } from './publisher.ts'
 import { Receivers } from './receivers.ts'
 import { Retention } from './retention.ts'
-import { HubRetentions } from './retentions.ts'
 import type { NamespaceState } from './state.ts'
 import { StateJournal } from './state-journal.ts'
 import { type Tier, type TierLimits, tiers } from './tiers.ts'
 import { SasCaller } from './tokens.ts'
 import { TrustedTime } from './trusted-time.ts'
+import { Upkeep } from './upkeep.ts'
 import { Turns } from './turns.ts'
 
 const mib = 1024 * 1024
@@ -49,6 +49,8 @@ export interface BrokerOptions {
   readonly durability?: Durability
   /** Size at which a partition's segment rolls; 64 MiB. */
   readonly segmentBytes?: number
+  /** Memory and speed of compaction. */
+  readonly compaction?: CompactionOptions
   /** Bytes on their way to storage, all together, at which senders pause; 64 MiB. */
   readonly inFlightBytesMax?: number
   /** The same of one partition; 8 MiB. */
@@ -101,6 +103,7 @@ class EventBroker implements api.Broker {
   readonly figures: api.Broker['figures']
   readonly captures: Captures
   readonly retention: api.Retentions
+  readonly compaction: api.Compactions
   readonly #clock: Clock
   readonly #journal: StateJournal
   readonly #defaultNamespace: string
@@ -113,12 +116,15 @@ class EventBroker implements api.Broker {
   readonly #checkpoints: Checkpoints
   readonly #queries: PartitionQueries
   readonly #inProgress = new InProgress()
-  readonly #time: TrustedTime
-  readonly #janitor: Janitor
+  readonly #upkeep: Upkeep
   #drained: Promise<void> | null = null
   #closed: Promise<void> | null = null
 
-  constructor({ engine, clock, log, options = {} }: BrokerInput, journal: StateJournal, defaultNamespace: string) {
+  constructor(
+    { engine, clock, random, log, options = {} }: BrokerInput,
+    journal: StateJournal,
+    defaultNamespace: string,
+  ) {
     const inFlightBytesMax = options.inFlightBytesMax ?? 64 * mib
     this.#clock = clock
     this.#journal = journal
@@ -128,7 +134,6 @@ class EventBroker implements api.Broker {
     this.#receivers = new Receivers(clock)
     this.figures = this.#receivers.figures
     const time = new TrustedTime(clock, log)
-    this.#time = time
     const retention = new Retention({ clock, time, heldFrom: (hub, index) => this.captures.heldFrom(hub, index) })
     this.#hubs = new OpenHubs({
       engine,
@@ -171,19 +176,16 @@ class EventBroker implements api.Broker {
       tier: options.tier ?? 'standard',
       isSpaceShort: () => engine.status().refusing !== null,
     })
-    this.#janitor = new Janitor({ clock, lines: log, hubs: () => this.#hubs.all(), works: [retention] })
-    this.retention = new HubRetentions({ ...places, retention, janitor: this.#janitor, time })
+    const upkeep = { clock, random, lines: log, journal, time, retention, compaction: options.compaction ?? {} }
+    this.#upkeep = new Upkeep({ ...places, ...upkeep })
+    this.retention = this.#upkeep.retention
+    this.compaction = this.#upkeep.compaction
   }
 
   /** @param lastStoredMs Unix milliseconds of the newest state record; 0: none. */
   async start(lastStoredMs: number): Promise<void> {
     await this.#entities.start()
-    let newestMs = lastStoredMs
-    for (const { partitions } of this.#hubs.all()) {
-      for (const { log } of partitions) newestMs = Math.max(newestMs, log.lastEnqueuedTimeMs ?? 0)
-    }
-    this.#time.start(newestMs === 0 ? null : newestMs)
-    this.#janitor.start()
+    this.#upkeep.start(lastStoredMs)
   }
 
   anonymousCaller(namespace: string): api.TokenCaller {
@@ -367,7 +369,7 @@ class EventBroker implements api.Broker {
 
   async #close(): Promise<void> {
     await this.drain()
-    await this.#janitor.stop()
+    await this.#upkeep.stop()
     await this.#inProgress.close()
     await this.#journal.close()
     await this.#hubs.close()

@@ -4,6 +4,7 @@
 import { EhubError } from '../../base/error.ts'
 import { checkEntityName, defaultGroup, entityKey, isDefaultGroup } from '../../wire/entity-names.ts'
 import type { Durability } from '../storage/storage-engine.ts'
+import type { CompactionProgress } from './compactions-api.ts'
 import type { AuthorizationRule, CreateHub, HubChange } from './broker-api.ts'
 import { groupNotFound, grouped, hubNotFound, quoted } from './error-texts.ts'
 import { changedSettings, type HubSettings, newSettings } from './settings.ts'
@@ -114,6 +115,14 @@ export function updateHub({ namespace, name, change, limits }: UpdateHubInput): 
     }
     const more = partitionCount === undefined ? {} : { partitionCount }
     return { records: [{ kind: 'hub-updated', number: hub.number, ...more, ...settings }], reply: settings }
+  }
+}
+
+/** How far a partition is compacted; nothing when the hub was deleted meanwhile. */
+export function noteCompaction(hub: number, partition: number, progress: CompactionProgress): Command<void> {
+  return (state) => {
+    const isThere = state.hubsByNumber.has(hub)
+    return { records: isThere ? [{ kind: 'compaction-progress', hub, partition, ...progress }] : [], reply: undefined }
   }
 }
 

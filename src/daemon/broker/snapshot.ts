@@ -20,9 +20,12 @@ export function* snapshotRecords(state: BrokerState): Generator<StateRecord> {
 }
 
 function* hubRecords(hub: HubState): Generator<StateRecord> {
-  const { number, namespace, name, partitionCount, durability, createdAtMs, settings, groups } = hub
+  const { number, namespace, name, partitionCount, durability, createdAtMs, settings, groups, compactions } = hub
   yield { kind: 'hub-created', number, namespace: namespace.number, name, partitionCount, durability, createdAtMs }
   yield { kind: 'hub-updated', number, ...settings }
+  for (const [partition, progress] of compactions) {
+    yield { kind: 'compaction-progress', hub: number, partition, ...progress }
+  }
   for (const group of groups.values()) {
     yield { kind: 'group-created', hub: number, name: group.name, createdAtMs: group.createdAtMs }
     for (const [partition, checkpoint] of group.checkpoints) {

@@ -167,6 +167,12 @@ const layouts = {
       lostEvents: count,
     },
   },
+  /** How far a partition is compacted: docs/FORMAT.md, "Payload: `state`". */
+  'compaction-progress': {
+    code: 28,
+    version: 1,
+    fields: { hub: count, partition: count, sequence: count, offset: count, tombstonesMs: countOrNull },
+  },
   /** A processor claims a partition in the daemon's own store; an empty owner gives it back. */
   'ownership-set': {
     code: 30,

@@ -4,6 +4,7 @@
 import type { Durability } from '../storage/storage-engine.ts'
 import { emptyStorage, type StorageState } from './blob-state.ts'
 import type { AuthorizationRule } from './broker-api.ts'
+import type { CompactionProgress } from './compactions-api.ts'
 import type { HubSettings } from './settings.ts'
 import type { CaptureState } from './capture-state.ts'
 
@@ -44,6 +45,8 @@ export interface HubState {
   readonly durability: Durability
   readonly createdAtMs: number
   settings: HubSettings
+  /** How far partitions are compacted, by index. */
+  readonly compactions: Map<number, CompactionProgress>
   readonly groups: Map<string, GroupState>
 }
 

@@ -17,10 +17,10 @@ export class BatchFold {
     this.#emit = emit
   }
 
-  /** @param kept What stays of `original`; null for nothing. */
+  /** @param kept What stays of `original`; null for nothing. One without events stays for its producer's stamp only. */
   add(original: Batch, kept: Batch | null): void {
-    if (kept !== null) {
-      checkKept(original, kept)
+    if (kept !== null) checkKept(original, kept)
+    if (kept !== null && (eventCount(kept) > 0 || kept.producer !== null)) {
       this.flush()
       this.#pending = kept
       return

@@ -8,6 +8,7 @@
 
 import { addReport, type CompactionTally, newTally } from './compact-report.ts'
 import { CompactWriter, type ReadEnd } from './compact-writer.ts'
+import { DiskError } from './disk.ts'
 import { compactedBytesMax, envelopeBytesOf, headerBytes, type SegmentHeader } from './format.ts'
 import type { LogFiles } from './log-files.ts'
 import type { Segment } from './segment.ts'
@@ -63,7 +64,12 @@ class LogCompaction {
   async run(): Promise<CompactionReport> {
     let from = 0
     for (let segment = this.#next(from); segment !== null; segment = this.#next(from)) {
-      from = await this.#compact(segment)
+      try {
+        from = await this.#compact(segment)
+      } catch (error) {
+        // Trimmed while it was read.
+        if (!(error instanceof DiskError) || this.#isThere(segment)) throw error
+      }
       this.#options.onProgress?.({ ...this.#report })
     }
     return this.#report
@@ -92,7 +98,12 @@ class LogCompaction {
     return sequence
   }
 
+  #isThere(segment: Segment): boolean {
+    return this.#parts.files.segments.includes(segment)
+  }
+
   async #skip(segment: Segment, endSequence: number): Promise<number> {
+    if (!this.#isThere(segment)) return segment.baseSequence
     const bytes = await this.#sizeOf(segment)
     addReport(this.#report, { segments: 1, segmentsSkipped: 1, bytesBefore: bytes, bytesAfter: bytes })
     this.#options.onSkipped?.(endSequence)
@@ -139,34 +150,35 @@ class LogCompaction {
         group.push(segment)
       }
       if (end === null) return sequence
-      await this.#publish(group, writer, end, tally)
-      return end.endSequence
+      // Trimmed meanwhile: what is left of them comes again.
+      return (await this.#publish(group, writer, end, tally)) ? end.endSequence : first.baseSequence
     } finally {
       await files.dropCompacting()
     }
   }
 
+  /** False when they are no longer what is to be replaced. */
   async #publish(
     group: readonly Segment[],
     writer: CompactWriter,
     end: ReadEnd,
     tally: CompactionTally,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { files, exclusively, check, onReplaced } = this.#parts
     const segment = await writer.finish(end)
     let isDone = false
     await exclusively(async () => {
       check()
       const at = files.segments.indexOf(group[0] ?? segment)
-      // Trimmed meanwhile: nothing is left of them that could be replaced.
       if (at < 0 || group.some((old, index) => files.segments[at + index] !== old)) return
       await files.publish(segment, at, group.length, () => onReplaced(end.endSequence))
       isDone = true
     })
-    if (!isDone) return
+    if (!isDone) return false
     addReport(this.#report, { ...tally, bytesAfter: segment.nextPosition - headerBytes, segmentsWritten: 1 })
     addReport(this.#report, { segments: group.length, segmentsRewritten: group.length })
     await files.saveIndex(segment, end.endSequence).catch(() => undefined)
+    return true
   }
 
   /** The segment behind, when it is to go into the same one. */

@@ -73,6 +73,26 @@ export interface ClockDoubtReply {
   readonly waitsMs: number
 }
 
+/** One run of compaction over a partition, as far as it is. */
+export interface CompactionReply {
+  readonly partition: number
+  readonly isDone: boolean
+  /** Sequences that were to be cleaned, the end exclusive, and up to where they are. */
+  readonly fromSequence: number
+  readonly toSequence: number
+  readonly cleanSequence: number
+  readonly passes: number
+  /** Segments looked at, left alone because of damage, rewritten, and what they became. */
+  readonly segments: number
+  readonly segmentsSkipped: number
+  readonly segmentsRewritten: number
+  readonly segmentsWritten: number
+  readonly eventsKept: number
+  readonly eventsRemoved: number
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+}
+
 export interface ClockReply {
   /** `adjustable`: `ehub clock` moves it. */
   readonly mode: 'system' | 'adjustable'
@@ -225,6 +245,11 @@ export interface ControlOperations extends CaptureOperations {
       readonly isClockRight?: boolean
     }
     reply: { readonly partitions: readonly TrimReply[]; readonly doubt: ClockDoubtReply | null }
+  }
+  /** Begins a compaction unless one is under way and tells after a moment how far it is: ask until `isDone`. */
+  compactPartition: {
+    request: { readonly hub: string; readonly partition: number }
+    reply: CompactionReply
   }
   /** Removes the events before `sequence`, whatever their age. */
   purgePartition: {

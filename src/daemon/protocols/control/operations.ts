@@ -102,6 +102,7 @@ export function controlHandlers(
         receivers: broker.listReceivers(caller, hub),
       }
     },
+    compactPartition: ({ hub, partition }) => broker.compaction.run(caller, hub, partition),
     expireHub: async ({ hub, isClockRight }) => {
       const partitions = await broker.retention.expire(caller, hub, isClockRight ?? false)
       return { partitions, doubt: broker.retention.status(caller).doubt }

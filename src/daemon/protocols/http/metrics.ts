@@ -29,6 +29,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   hubMetrics(registry, sources)
   retentionMetrics(registry, sources)
   figureMetrics(registry, sources)
+  compactionMetrics(registry, sources)
   lagMetrics(registry, sources)
   return `${await registry.metrics()}\n${commitHistogram(sources.broker.figures)}`
 }
@@ -107,6 +108,29 @@ function hubMetrics(registry: Registry, { broker, caller }: MetricsSources): voi
     receivers.inc({ hub, group, partition: String(partition) })
     delivered.inc({ hub, group, partition: String(partition) }, deliveredCount)
   }
+}
+
+function compactionMetrics(registry: Registry, { broker, caller }: MetricsSources): void {
+  const { lastLapAtMs, failures, hubs } = broker.compaction.status(caller)
+  const runs = counter(registry, 'ehub_compaction_runs_total', 'Runs over partitions since the start.', ['hub'])
+  const events = counter(registry, 'ehub_compaction_removed_events_total', 'Events removed since the start.', ['hub'])
+  const bytes = counter(registry, 'ehub_compaction_removed_bytes_total', 'Bytes removed since the start.', ['hub'])
+  const last = gauge(registry, 'ehub_compaction_last_run_seconds', 'End of the last run, Unix.', ['hub'])
+  const dirty = gauge(registry, 'ehub_compaction_dirty_bytes', 'Bytes stored and not yet compacted.', ['hub'])
+  const ratio = gauge(registry, 'ehub_compaction_dirty_ratio', 'Their share of what is stored; at 0.5 a run is due.', [
+    'hub',
+  ])
+  for (const { hub, runs: count, eventsRemoved, bytesRemoved, lastRunAtMs, storedBytes, dirtyBytes } of hubs) {
+    runs.inc({ hub }, count)
+    events.inc({ hub }, eventsRemoved)
+    bytes.inc({ hub }, bytesRemoved)
+    if (lastRunAtMs !== null) last.set({ hub }, lastRunAtMs / 1000)
+    dirty.set({ hub }, dirtyBytes)
+    ratio.set({ hub }, storedBytes === 0 ? 0 : Math.min(1, dirtyBytes / storedBytes))
+  }
+  counter(registry, 'ehub_compaction_failures_total', 'Runs that failed.', []).inc(failures)
+  const lap = gauge(registry, 'ehub_compaction_last_lap_seconds', 'When every partition was last looked at, Unix.', [])
+  if (lastLapAtMs !== null) lap.set(lastLapAtMs / 1000)
 }
 
 function retentionMetrics(registry: Registry, { broker, caller }: MetricsSources): void {

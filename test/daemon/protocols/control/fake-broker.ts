@@ -74,6 +74,13 @@ export function fakeBroker(): FakeBroker {
       },
       status: () => ({ doubt: null, lastLapAtMs: null, failures: 0, hubs: [] }),
     },
+    compaction: {
+      run: async (_, name, partition) => {
+        calls.push(['compact', find(name).name, partition])
+        return { ...compacted, partition }
+      },
+      status: () => ({ lastLapAtMs: null, failures: 0, hubs: [] }),
+    },
     deleteHub: async (_, name) => {
       calls.push(['deleteHub', find(name).name])
     },
@@ -134,4 +141,20 @@ export const fakeCapture: CaptureHandlers = {
   disableCapture: () => ({}),
   flushCapture: () => ({ files: 0 }),
   listCapture: () => ({ files: [] }),
+}
+
+const compacted = {
+  isDone: true,
+  fromSequence: 2,
+  toSequence: 9,
+  cleanSequence: 9,
+  passes: 1,
+  segments: 3,
+  segmentsSkipped: 0,
+  segmentsRewritten: 2,
+  segmentsWritten: 1,
+  eventsKept: 4,
+  eventsRemoved: 5,
+  bytesBefore: 900,
+  bytesAfter: 400,
 }

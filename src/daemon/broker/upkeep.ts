@@ -1,0 +1,73 @@
+// What the broker does to partitions by itself, and for who asks for it now: retention and compaction, with one janitor for both.
+
+import type { Clock } from '../../base/clock.ts'
+import type { Log } from '../../base/log.ts'
+import type { Random } from '../../base/random.ts'
+import type { Compactions, Retentions } from './broker-api.ts'
+import { noteCompaction } from './commands.ts'
+import { Compaction, type CompactionOptions } from './compaction.ts'
+import { HubCompactions } from './compactions.ts'
+import type { InProgress } from './in-progress.ts'
+import { Janitor } from './janitor.ts'
+import type { OpenHubs } from './open-hubs.ts'
+import type { Retention } from './retention.ts'
+import { HubRetentions } from './retentions.ts'
+import type { HubState } from './state.ts'
+import type { StateJournal } from './state-journal.ts'
+import type { TrustedTime } from './trusted-time.ts'
+
+export interface UpkeepInput {
+  readonly clock: Clock
+  readonly random: Random
+  readonly lines: Log
+  readonly journal: StateJournal
+  readonly hubs: OpenHubs
+  readonly inProgress: InProgress
+  /** @throws EhubError `hub-not-found`, `server-busy`. */
+  readonly find: (namespace: string, hub: string) => HubState
+  readonly time: TrustedTime
+  readonly retention: Retention
+  readonly compaction: CompactionOptions
+}
+
+export class Upkeep {
+  readonly retention: Retentions
+  readonly compaction: Compactions
+  readonly #input: UpkeepInput
+  readonly #janitor: Janitor
+  readonly #compactions: HubCompactions
+
+  constructor(input: UpkeepInput) {
+    const { clock, lines, journal, hubs, retention } = input
+    this.#input = input
+    const compaction = new Compaction({
+      clock,
+      lines,
+      random: input.random,
+      options: input.compaction,
+      progress: (hub, partition) => journal.state.hubsByNumber.get(hub)?.compactions.get(partition) ?? null,
+      remember: (hub, partition, progress) => journal.run(noteCompaction(hub, partition, progress)),
+    })
+    const janitor = new Janitor({ clock, lines, hubs: () => hubs.all(), works: [retention, compaction] })
+    this.#janitor = janitor
+    this.retention = new HubRetentions({ ...input, janitor })
+    this.#compactions = new HubCompactions({ ...input, compaction, janitor })
+    this.compaction = this.#compactions
+  }
+
+  /** @param lastStoredMs Unix milliseconds of the newest state record; 0: none. */
+  start(lastStoredMs: number): void {
+    let newestMs = lastStoredMs
+    for (const { partitions } of this.#input.hubs.all()) {
+      for (const { log } of partitions) newestMs = Math.max(newestMs, log.lastEnqueuedTimeMs ?? 0)
+    }
+    this.#input.time.start(newestMs === 0 ? null : newestMs)
+    this.#janitor.start()
+  }
+
+  /** Resolves when nothing is under way any more that was not asked for; what was asked for ends soon. */
+  async stop(): Promise<void> {
+    this.#compactions.stop()
+    await this.#janitor.stop()
+  }
+}
