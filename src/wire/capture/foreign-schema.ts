@@ -1,13 +1,13 @@
 // Capture files with another schema than the service writes today: those of 2016, whose `Properties` have no null, and those of
-// other writers, with more fields, another order, other unions. avsc resolves their schema with ours (Avro 1.11 "Schema
-// Resolution"). It believes the counts it reads, so every record is first walked within its bytes.
+// other writers, with more fields, another order, other unions. avsc reads them by the schema they have; it believes the counts
+// it reads, so every record is first walked within its bytes.
 
 import type { Type, types } from 'avsc'
 import { EhubError } from '../../base/error.ts'
 import type { AvroCursor } from './avro-bytes.ts'
 import { type CaptureMap, type CaptureRecord, enqueuedTimeOf } from './capture-record.ts'
 import { type CaptureValue, longOf } from './capture-value.ts'
-import { captureFieldNames, captureSchemaText, valueBranches } from './schema.ts'
+import { captureFieldNames, captureSchemaText } from './schema.ts'
 
 /** Levels of types inside one another, in a schema that names itself. */
 const depthMax = 32
@@ -37,34 +37,25 @@ export async function foreignDecoder(schemaText: string, file: string): Promise<
     )
   }
   const avro = await import('avsc').then((module) => module.default)
-  const long = bigLong(avro.types.LongType)
-  const options = { wrapUnions: true, registry: { long }, omitRecordMethods: true }
-  const { type, reader, resolver } = ((): {
-    type: Type
-    reader: Type
-    resolver: ReturnType<Type['createResolver']>
-  } => {
-    try {
-      const writerType = avro.Type.forSchema(json as Parameters<typeof avro.Type.forSchema>[0], options)
-      const { name, namespace } = outline
-      const ours = { ...(JSON.parse(captureSchemaText) as object), name, namespace }
-      const readerType = avro.Type.forSchema(ours as Parameters<typeof avro.Type.forSchema>[0], {
-        ...options,
-        registry: { long },
-      })
-      return { type: writerType, reader: readerType, resolver: readerType.createResolver(writerType) }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new EhubError('decode-error', `${file}: its schema cannot be read as Capture's: ${reason.slice(0, 300)}`, {
-        cause: error,
-      })
-    }
-  })()
+  let type: Type
+  try {
+    checkTypes(json)
+    type = avro.Type.forSchema(json as Parameters<typeof avro.Type.forSchema>[0], {
+      wrapUnions: true,
+      registry: { long: bigLong(avro.types.LongType) },
+      omitRecordMethods: true,
+    })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new EhubError('decode-error', `${file}: its schema cannot be read as Capture's: ${reason.slice(0, 300)}`, {
+      cause: error,
+    })
+  }
   return (cursor) => {
     const start = cursor.position
     skim(type, cursor, 0)
     try {
-      const value: unknown = reader.fromBuffer(cursor.buffer.subarray(start, cursor.position), resolver)
+      const value: unknown = type.fromBuffer(cursor.buffer.subarray(start, cursor.position))
       return recordOf(value)
     } catch (error) {
       if (error instanceof EhubError) throw error
@@ -94,6 +85,37 @@ function outlineOf(schemaText: string, file: string): { readonly outline: Schema
       namespace: text(memberOf(json, 'namespace')),
       fields: fields.map((field: unknown) => text(memberOf(field, 'name')) ?? ''),
     },
+  }
+}
+
+// Types each field may have so that its value can be made one of Capture's. Avro's own resolution would not do: of a union it
+// takes the first branch that can hold a value, which for bytes is `string`.
+const fieldTypes: Readonly<Record<(typeof captureFieldNames)[number], readonly string[]>> = {
+  SequenceNumber: ['int', 'long'],
+  Offset: ['string', 'int', 'long'],
+  EnqueuedTimeUtc: ['string'],
+  SystemProperties: ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'],
+  Properties: ['null', 'boolean', 'int', 'long', 'float', 'double', 'string', 'bytes'],
+  Body: ['null', 'bytes', 'string'],
+}
+
+/** @throws Error naming the field and what it holds. */
+function checkTypes(schema: unknown): void {
+  const fields = memberOf(schema, 'fields') as readonly unknown[]
+  for (const name of captureFieldNames) {
+    let type = memberOf(
+      fields.find((field) => memberOf(field, 'name') === name),
+      'type',
+    )
+    if (name === 'SystemProperties' || name === 'Properties') {
+      if (memberOf(type, 'type') !== 'map') throw new Error(`"${name}" is no map`)
+      type = memberOf(type, 'values')
+    }
+    for (const branch of Array.isArray(type) ? (type as readonly unknown[]) : [type]) {
+      const primitive: unknown = memberOf(branch, 'type') ?? branch
+      if (typeof primitive === 'string' && fieldTypes[name].includes(primitive)) continue
+      throw new Error(`"${name}" holds ${JSON.stringify(branch)?.slice(0, 60)}`)
+    }
   }
 }
 
@@ -180,17 +202,18 @@ function skip(cursor: AvroCursor, bytes: number): void {
   cursor.position += bytes
 }
 
-/** Of what avsc gives: unions are wrapped, longs bigint or, promoted from int, numbers. */
+/** Of what avsc gives: unions are wrapped, longs are bigint, ints numbers. */
 function recordOf(value: unknown): CaptureRecord {
   const systemProperties = mapOf(memberOf(value, 'SystemProperties'))
-  const body = memberOf(memberOf(value, 'Body'), 'bytes')
+  const body = valueOf(memberOf(value, 'Body'))
+  const text = (name: string) => String(valueOf(memberOf(value, name)).value)
   return {
-    sequence: Number(memberOf(value, 'SequenceNumber')),
-    offset: String(memberOf(value, 'Offset')),
-    enqueuedTimeMs: enqueuedTimeOf(String(memberOf(value, 'EnqueuedTimeUtc')), systemProperties),
+    sequence: Number(text('SequenceNumber')),
+    offset: text('Offset'),
+    enqueuedTimeMs: enqueuedTimeOf(text('EnqueuedTimeUtc'), systemProperties),
     systemProperties,
     properties: mapOf(memberOf(value, 'Properties')),
-    body: Buffer.isBuffer(body) ? body : null,
+    body: body.branch === 'bytes' ? body.value : body.branch === 'string' ? Buffer.from(body.value) : null,
   }
 }
 
@@ -199,16 +222,29 @@ function mapOf(value: unknown): CaptureMap {
   return Object.entries(value).map(([name, item]) => [name, valueOf(item)] as const)
 }
 
+/** @param item Wrapped by the name of its branch, or bare where there is no union. */
 function valueOf(item: unknown): CaptureValue {
-  for (const branch of Object.keys(valueBranches) as readonly (keyof typeof valueBranches)[]) {
-    const value = memberOf(item, branch)
-    if (value === undefined) continue
-    if (branch === 'long') return { branch, value: longOf(BigInt(value as bigint | number)) }
-    if (branch === 'double') return { branch, value: Number(value) }
-    if (branch === 'string' && typeof value === 'string') return { branch, value }
-    if (branch === 'bytes' && Buffer.isBuffer(value)) return { branch, value }
+  if (typeof item !== 'object' || item === null || Buffer.isBuffer(item)) return bareValue(item, null)
+  const [branch] = Object.keys(item)
+  return bareValue(branch === undefined ? null : memberOf(item, branch), branch ?? null)
+}
+
+function bareValue(value: unknown, branch: string | null): CaptureValue {
+  if (Buffer.isBuffer(value)) return { branch: 'bytes', value }
+  switch (typeof value) {
+    case 'bigint':
+      return { branch: 'long', value: longOf(value) }
+    case 'number': {
+      const isReal = branch === 'double' || branch === 'float' || !Number.isSafeInteger(value)
+      return isReal ? { branch: 'double', value } : { branch: 'long', value }
+    }
+    case 'string':
+      return { branch: 'string', value }
+    case 'boolean':
+      return { branch: 'string', value: value ? 'True' : 'False' }
+    default:
+      return { branch: 'null', value: null }
   }
-  return { branch: 'null', value: null }
 }
 
 function memberOf(value: unknown, name: string): unknown {

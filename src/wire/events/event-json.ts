@@ -40,11 +40,10 @@ export function eventToJson(event: Event, bodyMode: BodyMode = 'auto'): string {
  */
 export function writeEventJson(writer: ByteWriter, event: Event, bodyMode: BodyMode = 'auto'): void {
   writeText(writer, headMembers(event))
-  const { body, key } = event
+  const { body } = event
   const data = body.kind === 'data' && body.sections.length === 1 ? body.sections[0] : undefined
   const isText = data !== undefined && data.length > 0 && bodyMode === 'auto' && isUtf8(data)
   if (isText) writeTextBody(writer, data)
-  else if (data !== undefined) writeText(writer, dataMember(data, key, bodyMode))
   else writeText(writer, bodyMembers(event, bodyMode))
   writeText(writer, tailMembers(event))
 }

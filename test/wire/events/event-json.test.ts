@@ -10,7 +10,7 @@ import {
   type EventPlace,
   writeEvent,
 } from '../../../src/wire/events/event.ts'
-import { type BodyMode, eventOfJson, eventToJson } from '../../../src/wire/events/event-json.ts'
+import { type BodyMode, eventOfJson, eventToJson, writeEventJson } from '../../../src/wire/events/event-json.ts'
 import { eventContent } from './arbitraries.ts'
 
 const place: EventPlace = {
@@ -72,6 +72,23 @@ test('the envelope of an ordinary event', () => {
     '{"v":1,"hub":"orders","partition":"2","seq":41,"offset":"9216","enqueued":"2026-11-20T09:30:00.123Z","key":"c7","publisher":null' +
       ',"body":"{\\"id\\":1}","props":{"type":"OrderPlaced","n":5},"propTypes":{"n":"int"}' +
       ',"sys":{"messageId":"m1","contentType":"application/json"},"annotations":{}}',
+  )
+})
+
+test('the line written as bytes is the line made as text', () => {
+  const modes: readonly BodyMode[] = ['auto', 'utf8', 'json', 'base64', 'hex', 'none']
+  const bodies = fc.oneof(
+    fc.string({ unit: 'binary' }).map((text) => Buffer.from(text)),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+    fc.constant(Buffer.from(Array.from({ length: 128 }, (_, byte) => byte))),
+  )
+  fc.assert(
+    fc.property(eventContent, bodies, fc.boolean(), fc.constantFrom(...modes), (content, body, isText, mode) => {
+      const event = { ...place, ...content, ...(isText ? data(body) : {}) }
+      const writer = new ByteWriter(64)
+      writeEventJson(writer, event, mode)
+      assert.equal(writer.taken().toString('utf8'), eventToJson(event, mode))
+    }),
   )
 })
 
