@@ -7,7 +7,7 @@ import { EhubError } from '../../base/error.ts'
 import type { AvroCursor } from './avro-bytes.ts'
 import { type CaptureMap, type CaptureRecord, enqueuedTimeOf } from './capture-record.ts'
 import { type CaptureValue, longOf } from './capture-value.ts'
-import { captureFieldNames, captureSchemaText } from './schema.ts'
+import { captureFieldNames } from './schema.ts'
 
 /** Levels of types inside one another, in a schema that names itself. */
 const depthMax = 32
