@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { diagnose, type Patient } from '../../src/daemon/diagnose.ts'
+import { noCounters } from '../../src/daemon/storage/memory-engine.ts'
 import { openTestBroker, publishStored, receiving, single, type TestBroker } from './broker/builders.ts'
 
 async function patient(t: TestContext): Promise<Patient & Pick<TestBroker, 'broker' | 'owner'>> {
@@ -9,7 +10,7 @@ async function patient(t: TestContext): Promise<Patient & Pick<TestBroker, 'brok
     ...opened,
     caller: opened.owner,
     status: { warnings: [] } as unknown as Patient['status'],
-    engine: { kind: 'memory', openLogs: 4, refusing: null, failed: [], space: null },
+    engine: { kind: 'memory', openLogs: 4, refusing: null, failed: [], space: null, counters: noCounters },
     space: { freeBytes: 50e9, totalBytes: 100e9 },
     certificate: null,
     nowMs: opened.clock.now(),

@@ -3,7 +3,8 @@
 
 import { quietLog } from '../../src/base/log.ts'
 import { openBroker } from '../../src/daemon/broker/broker.ts'
-import { type EmbeddedEngineOptions, openEmbeddedEngine } from '../../src/daemon/storage/embedded-engine.ts'
+import { openEmbeddedEngine } from '../../src/daemon/storage/embedded-engine.ts'
+import type { EmbeddedEngineOptions } from '../../src/daemon/storage/embedded-options.ts'
 import type { OpenBroker } from './broker-world.ts'
 import { SimRandom } from './sim-random.ts'
 import type { OpenEngine } from './storage-world.ts'

@@ -25,7 +25,10 @@ export class BackgroundWriter {
   readonly #parts: BackgroundWriterParts
   readonly #writeBack = new Set<HostedLog>()
   #writeBacks = 0
-  #unsynced = new Set<HostedLog>()
+  /** Since when, on the monotonic clock; oldest first. */
+  #unsynced = new Map<HostedLog, number>()
+  /** The same of the oldest that is being synced now. */
+  #roundSinceMs: number | null = null
   #timer: Timer | null = null
   #round: Promise<void> = Promise.resolve()
   readonly #sinceCheckpoint = new Set<HostedLog>()
@@ -44,11 +47,17 @@ export class BackgroundWriter {
 
   /** The log has bytes in its segments that are not yet on the disk. */
   needsSync(log: HostedLog): void {
-    this.#unsynced.add(log)
+    if (!this.#unsynced.has(log)) this.#unsynced.set(log, this.#parts.clock.monotonicMs())
     if (this.#isClosed) return
     this.#timer ??= this.#parts.clock.schedule(this.#parts.syncIntervalMs, () => {
       this.#round = this.#syncUnsynced()
     })
+  }
+
+  /** How long the oldest byte of durability `os` has waited to be synced, 0 when none does. */
+  get unsyncedMs(): number {
+    const sinceMs = this.#roundSinceMs ?? firstOf(this.#unsynced)
+    return sinceMs === null ? 0 : Math.max(0, this.#parts.clock.monotonicMs() - sinceMs)
   }
 
   forget(log: HostedLog): void {
@@ -80,8 +89,9 @@ export class BackgroundWriter {
   }
 
   async #syncUnsynced(): Promise<void> {
-    const logs = [...this.#unsynced]
-    this.#unsynced = new Set()
+    const logs = [...this.#unsynced.keys()]
+    this.#roundSinceMs = firstOf(this.#unsynced)
+    this.#unsynced = new Map()
     const syncNext = async (): Promise<void> => {
       for (let log = logs.pop(); log !== undefined; log = logs.pop()) {
         this.#bytesSinceCheckpoint += log.unsyncedBytes
@@ -91,12 +101,18 @@ export class BackgroundWriter {
       }
     }
     await Promise.all(Array.from({ length: syncsAtOnce }, syncNext))
+    this.#roundSinceMs = null
     if (this.#bytesSinceCheckpoint >= checkpointBytes && !this.#isClosed) {
       this.#parts.checkpoint([...this.#sinceCheckpoint])
       this.#sinceCheckpoint.clear()
       this.#bytesSinceCheckpoint = 0
     }
     this.#timer = null
-    for (const waiting of this.#unsynced) return this.needsSync(waiting)
+    for (const waiting of this.#unsynced.keys()) return this.needsSync(waiting)
   }
+}
+
+function firstOf(times: ReadonlyMap<HostedLog, number>): number | null {
+  for (const timeMs of times.values()) return timeMs
+  return null
 }

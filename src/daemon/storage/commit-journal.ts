@@ -96,6 +96,8 @@ export class CommitJournal {
   #offline: EhubError | null = null
   #idle: (() => void)[] = []
   #syncing: Promise<void> = Promise.resolve()
+  #commitGroups = 0
+  #commitMsTotal = 0
 
   constructor(parts: CommitJournalParts) {
     this.#parts = parts
@@ -104,6 +106,16 @@ export class CommitJournal {
   /** Why nothing can be committed any more, null when it can. */
   get offline(): EhubError | null {
     return this.#offline
+  }
+
+  /** Groups made durable in this run. */
+  get commitGroups(): number {
+    return this.#commitGroups
+  }
+
+  /** Milliseconds that writing and syncing them took. */
+  get commitMsTotal(): number {
+    return this.#commitMsTotal
   }
 
   get generation(): number {
@@ -209,6 +221,7 @@ export class CommitJournal {
     const file = this.#file
     assert(file !== null, 'a journal that commits has a file')
     const { chunks, bytes } = this.#encode(items)
+    const beganMs = this.#parts.clock.monotonicMs()
     try {
       await this.#write(file, chunks, bytes)
     } catch (error) {
@@ -221,6 +234,8 @@ export class CommitJournal {
       await this.#abandonFile(items, error)
       return
     }
+    this.#commitGroups += 1
+    this.#commitMsTotal += this.#parts.clock.monotonicMs() - beganMs
     this.#position += bytes
     this.#groupNumber += 1
     for (const item of items) {

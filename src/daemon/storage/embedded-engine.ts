@@ -11,6 +11,8 @@ import { CommitJournal } from './commit-journal.ts'
 import { readVersion, removeAll, removeLogs, report } from './data-folder.ts'
 import { DirectorySyncs } from './directory-syncs.ts'
 import type { Disk } from './disk.ts'
+import { embeddedDefaults, type EmbeddedEngineOptions } from './embedded-options.ts'
+import { countersOf } from './engine-counters.ts'
 import { FileCache } from './file-cache.ts'
 import { AmbiguousJournal, type JournalRecord, JournalFiles, record, stateRecord } from './journal-files.ts'
 import { encodeCheckpoint, type FolderVersion } from './journal-format.ts'
@@ -37,26 +39,6 @@ import { SpaceGuard } from './space-guard.ts'
 import { storageClosed, storageError } from './storage-errors.ts'
 import type { EngineStatus, LogConfig, LogId, PartitionLog, StorageEngine } from './storage-engine.ts'
 
-export interface EmbeddedEngineOptions {
-  /** A journal file is followed by the next one at this size. */
-  readonly journalFileBytes?: number
-  /** Memory for the newest batches of all logs; what readers at the tail are served from. */
-  readonly tailBytesMax?: number
-  readonly tailBytesPerLogMax?: number
-  readonly openFilesMax?: number
-  /** Durability `os`: synced at most this long after it was acknowledged, */
-  readonly syncIntervalMs?: number
-  /** and never more than this many bytes of a log unsynced. */
-  readonly unsyncedBytesMax?: number
-  readonly poolFilesMax?: number
-  readonly poolBytesMax?: number
-  /** Null: derived from the size of the file system. */
-  readonly lowWaterBytes?: number | null
-  readonly reserveBytes?: number | null
-  /** For hubs of durability `memory`. */
-  readonly memoryBytesMax?: number
-}
-
 export interface EmbeddedEngineParts {
   readonly disk: Disk
   readonly clock: Clock
@@ -64,22 +46,6 @@ export interface EmbeddedEngineParts {
   readonly log: Log
   readonly options?: EmbeddedEngineOptions
 }
-
-const defaults = {
-  journalFileBytes: 64 * 1024 * 1024,
-  tailBytesMax: 64 * 1024 * 1024,
-  tailBytesPerLogMax: 8 * 1024 * 1024,
-  // Leaves room for sockets under `ulimit -n 1024`.
-  openFilesMax: 384,
-  syncIntervalMs: 100,
-  // Less than the tail holds, so that after a failed sync what was acknowledged is still in memory.
-  unsyncedBytesMax: 32 * 1024 * 1024,
-  poolFilesMax: 8,
-  poolBytesMax: 512 * 1024 * 1024,
-  lowWaterBytes: null,
-  reserveBytes: null,
-  memoryBytesMax: 1024 * 1024 * 1024,
-} satisfies Required<EmbeddedEngineOptions>
 
 // Segments of one run are numbered behind the generation of its newest journal file: unique for ever, never persisted.
 const generationsPerJournal = 2 ** 20
@@ -125,6 +91,7 @@ class EmbeddedEngine implements StorageEngine {
   #nextGeneration = 0
   #generationLimit = 0
   #trashNumber = 0
+  #tornTails: number
   #isClosed = false
   #closing: Promise<void> | null = null
 
@@ -137,9 +104,10 @@ class EmbeddedEngine implements StorageEngine {
     this.#disk = parts.disk
     this.#clock = parts.clock
     this.#log = parts.log
-    this.#options = { ...defaults, ...parts.options }
+    this.#options = { ...embeddedDefaults, ...parts.options }
     this.#release = release
     this.#damaged = recovered.damaged
+    this.#tornTails = recovered.isTorn ? 1 : 0
     this.#wasClean = recovered.isClean
     for (const group of recovered.forgotten) this.#deleting.add(group)
     const newest = recovered.previous?.generation ?? 0
@@ -263,6 +231,7 @@ class EmbeddedEngine implements StorageEngine {
     }
     if (this.#deleting.has(id.group)) await this.#removeGroup(id.group)
     const found = await openLogFiles(id, known?.state ?? null, parts)
+    if (found.hadTornTail) this.#tornTails += 1
     const logNumber = this.#known.numberOf(id)
     const damaged = [...(this.#damaged.get(key) ?? []), ...found.damaged]
     const log = new SegmentedLog({ ...found, logNumber, damaged }, config, this.#host)
@@ -324,7 +293,8 @@ class EmbeddedEngine implements StorageEngine {
     let openLogs = this.#memory.status().openLogs
     for (const { log } of this.#known.values()) if (log !== null) openLogs += 1
     const refusing = this.#journal.offline?.message ?? this.#space.refusing
-    return { kind: 'embedded', openLogs, refusing, failed: this.#known.failed(), space: this.#space.marks }
+    const counters = countersOf(this.#known, this.#journal, this.#background, this.#tornTails)
+    return { kind: 'embedded', openLogs, refusing, failed: this.#known.failed(), space: this.#space.marks, counters }
   }
 
   close(): Promise<void> {

@@ -4,7 +4,7 @@
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
 import { MemoryBudget, MemoryLog } from './memory-log.ts'
-import type { EngineStatus, LogConfig, LogId, PartitionLog, StorageEngine } from './storage-engine.ts'
+import type { EngineCounters, EngineStatus, LogConfig, LogId, PartitionLog, StorageEngine } from './storage-engine.ts'
 
 export interface MemoryEngineOptions {
   /** Bytes of payload and bookkeeping that all logs together may hold; appends beyond it are refused with `disk-full`. */
@@ -13,6 +13,16 @@ export interface MemoryEngineOptions {
 
 /** Fits beside everything else on a developer's machine, for which this engine is made. */
 export const memoryBytesMaxDefault = 1024 * 1024 * 1024
+
+/** Nothing is written, so nothing is torn, damaged or waits to be synced. */
+export const noCounters: EngineCounters = {
+  tornTails: 0,
+  commitGroups: 0,
+  commitMsTotal: 0,
+  unsyncedBytes: 0,
+  unsyncedMs: 0,
+  damagedRanges: 0,
+}
 
 export class MemoryEngine implements StorageEngine {
   readonly #budget: MemoryBudget
@@ -63,6 +73,7 @@ export class MemoryEngine implements StorageEngine {
       refusing: isFull ? 'the memory for events is used up' : null,
       failed: [],
       space: null,
+      counters: noCounters,
     }
   }
 

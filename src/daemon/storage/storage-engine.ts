@@ -192,6 +192,20 @@ export interface FailedLog {
   readonly reason: string
 }
 
+/** Counted since the engine was opened. */
+export interface EngineCounters {
+  /** Ends of logs and of the journal that were written, never synced, and cut off. */
+  readonly tornTails: number
+  /** Groups made durable at once, and the milliseconds their writing and syncing took in all. */
+  readonly commitGroups: number
+  readonly commitMsTotal: number
+  /** Durability `os`: acknowledged bytes that a power cut now would cost, and for how many milliseconds the oldest waits. */
+  readonly unsyncedBytes: number
+  readonly unsyncedMs: number
+  /** Ranges of events that cannot be read, of all open logs. */
+  readonly damagedRanges: number
+}
+
 export interface EngineStatus {
   readonly kind: 'embedded' | 'memory'
   readonly openLogs: number
@@ -200,6 +214,7 @@ export interface EngineStatus {
   readonly failed: readonly FailedLog[]
   /** null: nothing is kept on a disk. */
   readonly space: SpaceMarks | null
+  readonly counters: EngineCounters
 }
 
 /** The disk of the data folder and the marks by which appends are refused in time (promise P9). */

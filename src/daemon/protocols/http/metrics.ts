@@ -5,7 +5,7 @@ import { Counter, Gauge, Registry } from 'prom-client'
 import type { LagSnapshot } from '../../../wire/lag/snapshot.ts'
 import { commitBuckets } from '../../broker/figures.ts'
 import type { Broker, Caller } from '../../broker/broker-api.ts'
-import type { EngineStatus } from '../../storage/storage-engine.ts'
+import type { EngineCounters, EngineStatus } from '../../storage/storage-engine.ts'
 
 export interface MetricsSources {
   readonly broker: Broker
@@ -71,7 +71,23 @@ function daemonMetrics(registry: Registry, { engine, connections, startedAtMs, v
     gauge(registry, 'ehub_storage_low_water_bytes', 'Events are refused below so many free.', []).set(lowWaterBytes)
     gauge(registry, 'ehub_storage_reserve_bytes', 'Kept for work on a full disk; 0: given up.', []).set(reserveBytes)
   }
+  storageMetrics(registry, status.counters)
   gauge(registry, 'ehub_storage_open_logs', 'Logs that take events.', []).set(status.openLogs)
+}
+
+function storageMetrics(registry: Registry, counters: EngineCounters): void {
+  const { tornTails, commitGroups, commitMsTotal, unsyncedBytes, unsyncedMs, damagedRanges } = counters
+  const torn = 'Ends of logs and journal cut off at start: written, never synced.'
+  counter(registry, 'ehub_storage_torn_tails_total', torn, []).inc(tornTails)
+  counter(registry, 'ehub_storage_commit_groups_total', 'Groups of events made durable at once.', []).inc(commitGroups)
+  const commit = 'Time spent on writing and syncing these groups.'
+  counter(registry, 'ehub_storage_commit_seconds_total', commit, []).inc(commitMsTotal / 1000)
+  const bytes = 'Durability os: acknowledged bytes that a power cut now would cost.'
+  gauge(registry, 'ehub_storage_unsynced_bytes', bytes, []).set(unsyncedBytes)
+  const age = 'Durability os: how long the oldest of these bytes has waited, 0 when there is none.'
+  gauge(registry, 'ehub_storage_unsynced_age_seconds', age, []).set(unsyncedMs / 1000)
+  const damaged = 'Ranges of events that cannot be read any more.'
+  gauge(registry, 'ehub_storage_damaged_ranges', damaged, []).set(damagedRanges)
 }
 
 function hubMetrics(registry: Registry, { broker, caller }: MetricsSources): void {

@@ -5,6 +5,15 @@ import { metricsContentType, renderMetrics } from '../../../../src/daemon/protoc
 import { snapshotAt } from '../../../tui/fixture.ts'
 import { batchOf, openTestBroker, publishStored, receiving } from '../../broker/builders.ts'
 
+const counters = {
+  tornTails: 1,
+  commitGroups: 20,
+  commitMsTotal: 1500,
+  unsyncedBytes: 4096,
+  unsyncedMs: 80,
+  damagedRanges: 2,
+}
+
 async function serve(t: TestContext) {
   const opened = await openTestBroker(t, {}, { partitionCount: 2 })
   const { broker, owner, engine } = opened
@@ -18,7 +27,7 @@ async function serve(t: TestContext) {
       return renderMetrics({
         broker,
         caller: owner,
-        engine: () => engine.status(),
+        engine: () => ({ ...engine.status(), counters }),
         lag: () => snapshotAt(0),
         connections: () => 3,
         startedAtMs: 1_000_000,
@@ -60,6 +69,12 @@ test('metrics tell events, receivers, lag and levels with their labels', async (
   for (const line of [
     'ehub_build_info{version="1.2.3"} 1',
     'ehub_connections 3',
+    'ehub_storage_torn_tails_total 1',
+    'ehub_storage_commit_groups_total 20',
+    'ehub_storage_commit_seconds_total 1.5',
+    'ehub_storage_unsynced_bytes 4096',
+    'ehub_storage_unsynced_age_seconds 0.08',
+    'ehub_storage_damaged_ranges 2',
     'ehub_partition_events_total{hub="orders",partition="0"} 3',
     'ehub_partition_events_total{hub="orders",partition="1"} 0',
     'ehub_receivers{hub="orders",group="$Default",partition="0"} 1',
