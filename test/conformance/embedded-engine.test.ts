@@ -10,6 +10,7 @@ import { NodeDisk } from '../../src/daemon/storage/node-disk.ts'
 import { SimClock } from '../sim/sim-clock.ts'
 import { SimDisk } from '../sim/sim-disk.ts'
 import { SimRandom } from '../sim/sim-random.ts'
+import { compactContract } from './compact-contract.ts'
 import { type EngineUnderTest, logContract } from './log-contract.ts'
 
 async function open(t: TestContext, disk: Disk, options: EmbeddedEngineOptions): Promise<EngineUnderTest> {
@@ -51,3 +52,7 @@ logContract(
   },
   200,
 )
+
+compactContract('the embedded engine on a simulated disk', (t) => open(t, new SimDisk(), roomy))
+
+compactContract('the embedded engine with tiny files and hardly any memory', (t) => open(t, new SimDisk(), tiny))

@@ -64,7 +64,7 @@ export function* batchLines(
         }),
   }
   yield saying(path, 'batch', fields, place)
-  if (encoding === 'state') yield* recordLines(path, place.at, header, payload)
+  if (encoding === 'state' && !header.isCompacted) yield* recordLines(path, place.at, header, payload)
 }
 
 function* recordLines(path: DiskPath, at: number, header: EnvelopeHeader, payload: Buffer): Generator<InspectLine> {

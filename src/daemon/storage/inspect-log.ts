@@ -19,7 +19,7 @@ import {
 import { batchLines } from './inspect-batch.ts'
 import { copyNotes, type JournalKnowledge, type Range } from './inspect-journal.ts'
 import { damaged, type InspectLine, LenientFile, noting, restOf, saying, unreadable } from './inspect-line.ts'
-import { logKey, numberOfName } from './paths.ts'
+import { logKey, segmentOfName } from './paths.ts'
 import { SegmentWalker, type WalkItem } from './segment-walker.ts'
 import type { LogId } from './storage-engine.ts'
 
@@ -88,7 +88,7 @@ export function judgeMissing(id: LogId, know: Know): AsyncGenerator<InspectLine>
 }
 
 async function headerOf(disk: Disk, path: DiskPath): Promise<Found> {
-  const base = numberOfName(path.slice(path.lastIndexOf('/') + 1), 'log')
+  const base = segmentOfName(path.slice(path.lastIndexOf('/') + 1))?.baseSequence ?? null
   try {
     const file = new LenientFile(await disk.open(path, 'read'))
     try {
@@ -137,7 +137,8 @@ async function* inspectSegment(
       sight.holes.push({ from: sight.next, to: begin.baseSequence, path, at: null, end: null })
     }
     const previous = next?.header?.previous ?? null
-    const sealedAt = previous !== null && previous.baseSequence === base ? previous.endPosition : null
+    const toldByNext = previous !== null && previous.baseSequence === base ? previous.endPosition : null
+    const sealedAt = header?.compacted?.endPosition ?? toldByNext
     const walker = new SegmentWalker(file, {
       generation: begin.generation,
       logIdentity: begin.identity,
@@ -177,13 +178,18 @@ function* headerLines(
     yield damaged(path, 'segment', 'neither copy of the header is intact', { at: 0, to: headerBytes }, { bytes: size })
     return
   }
-  const { id, previous, ...rest } = header
+  const { id, previous, compacted, ...rest } = header
   const before = {
     previousBase: previous?.baseSequence ?? null,
     previousEnd: previous?.endPosition ?? null,
     previousEndSequence: previous?.endSequence ?? null,
   }
-  yield saying(path, 'segment', { bytes: size, version: bytes.readUInt16LE(16), log: logKey(id), ...rest, ...before })
+  const made =
+    compacted === undefined
+      ? {}
+      : { compactedEnd: compacted.endSequence, endPosition: compacted.endPosition, eventsLeft: compacted.eventCount }
+  const version = bytes.readUInt16LE(16)
+  yield saying(path, 'segment', { bytes: size, version, log: logKey(id), ...rest, ...before, ...made })
   yield* copyNotes(path, bytes, (copy) => decodeSegmentHeader(copy) !== null)
 }
 
@@ -218,7 +224,9 @@ function* itemLines(path: DiskPath, item: WalkItem, sight: Sight): Generator<Ins
   if (item.kind === 'batch') {
     const { header, position: at } = item
     sight.claimedEnd = Math.max(sight.claimedEnd, header.durableEnd)
-    yield* batchLines(path, { at, to: at + header.lengthBytes }, header, item.batch.payload)
+    const { survivors, payload } = item.batch
+    const left = survivors === undefined ? {} : { eventsLeft: survivors.count, cleanedAtMs: survivors.cleanedAtMs }
+    yield* batchLines(path, { at, to: at + header.lengthBytes }, header, payload, left)
     return
   }
   const { fromSequence: from, toSequence: to, position: at, toPosition: end } = item

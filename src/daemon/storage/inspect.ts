@@ -3,7 +3,7 @@
 
 import { type Disk, type DiskEntry, DiskError, type DiskPath } from './disk.ts'
 import { inspectJournal, inspectVersion, type JournalKnowledge, readKnowledge } from './inspect-journal.ts'
-import { type InspectLine, LenientFile, saying, unreadable } from './inspect-line.ts'
+import { type InspectLine, LenientFile, noting, saying, unreadable } from './inspect-line.ts'
 import { inspectIndex, inspectLog, judgeMissing } from './inspect-log.ts'
 import {
   groupOfFolder,
@@ -11,7 +11,9 @@ import {
   journalSparePath,
   logKey,
   logsFolder,
+  currentSegments,
   numberOfName,
+  segmentOfName,
   partitionOfFolder,
   poolFolder,
   tornFolder,
@@ -74,10 +76,12 @@ class Inspection {
     }
     const inside = (name: string) => (path === '' ? name : `${path}/${name}`)
     const isLeftover = `${path}/`.startsWith(`${trashFolder}/`)
-    const isSegment = ({ name, kind }: DiskEntry) =>
-      !isLeftover && kind === 'file' && numberOfName(name, 'log') !== null
-    const segments = entries.filter(isSegment).map(({ name }) => inside(name))
-    if (segments.length > 0) yield* this.#log(segments)
+    const isSegment = ({ name, kind }: DiskEntry) => !isLeftover && kind === 'file' && segmentOfName(name) !== null
+    const { current, replaced } = currentSegments(entries.filter(isSegment).map(({ name }) => name))
+    if (current.length > 0) yield* this.#log(current.map(({ name }) => inside(name)))
+    for (const { name } of replaced) {
+      yield noting(inside(name), 'segment', 'a compacted one replaces it: it goes with the next start')
+    }
     for (const entry of entries) {
       if (isSegment(entry)) continue
       if (entry.kind === 'directory') yield* this.folder(inside(entry.name))
@@ -130,7 +134,7 @@ class Inspection {
   async #kindOf(path: DiskPath): Promise<FileKind> {
     const name = path.slice(path.lastIndexOf('/') + 1)
     if (otherFiles.some(([prefix]) => path.startsWith(prefix))) return 'other'
-    if (numberOfName(name, 'log') !== null) return 'segment'
+    if (segmentOfName(name) !== null) return 'segment'
     if (numberOfName(name, 'index') !== null) return 'index'
     if (numberOfName(name, 'wal') !== null) return 'journal'
     if (path === versionPath) return 'version'

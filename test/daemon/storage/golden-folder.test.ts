@@ -8,6 +8,7 @@ import { quietLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/daemon/broker/broker.ts'
 import { decodeVersion, encodeVersionSlot, versionSlotBytes } from '../../../src/daemon/storage/journal-format.ts'
 import type { PartitionLog, Survivors } from '../../../src/daemon/storage/storage-engine.ts'
+import { always, keeping } from '../../conformance/compact-contract.ts'
 import { SimClock } from '../../sim/sim-clock.ts'
 import { SimRandom } from '../../sim/sim-random.ts'
 import { goldenCopy, goldenKinds, goldenLogs, nextBatch, openEngine, openLog, readAll } from './golden-folder.ts'
@@ -148,7 +149,8 @@ test('the second reader agrees with the engine about a longer life, while the da
   )
   for (let round = 0; round < 60; round++) {
     for (const log of logs) {
-      const one = nextBatch(log, random.bytes(1 + (random.uint32() % 300)), 1 + (random.uint32() % 5))
+      const count = 1 + (random.uint32() % 5)
+      const one = nextBatch(log, random.bytes(count), count)
       const two = {
         ...one,
         baseSequence: one.baseSequence + one.count,
@@ -156,6 +158,13 @@ test('the second reader agrees with the engine about a longer life, while the da
       }
       await log.append([one, two])
       if (random.uint32() % 20 === 0) await log.trimBefore(log.end.sequence - 3)
+      if (random.uint32() % 15 === 0) {
+        if (random.uint32() % 2 === 0) await log.closeSegment()
+        await log.compact(
+          keeping((sequence) => sequence % 4 < 2),
+          always(),
+        )
+      }
     }
     if (round % 20 === 0) {
       const second = readFolder(folder)
