@@ -23,7 +23,7 @@ import { LagSampler } from './observe/lag-sampler.ts'
 import { MemoryHistory } from './observe/memory-history.ts'
 import { loopbackOf, openPort, type PortChoice, type PortPurpose } from './ports.ts'
 import { AmqpServer } from './protocols/amqp/server.ts'
-import { captureHandlers } from './protocols/capture/control-operations.ts'
+import { captureHandlers, captureReply } from './protocols/capture/control-operations.ts'
 import { HealthServer } from './protocols/http/health-server.ts'
 import { metricsContentType, renderMetrics } from './protocols/http/metrics.ts'
 import { BlobServer } from './protocols/blob/server.ts'
@@ -131,6 +131,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
         caller: owner,
         engine: () => engine.status(),
         lag: () => lag.snapshot,
+        capture: () => capture.all().map(captureReply),
         connections: () => amqp.connectionCount,
         startedAtMs,
         version: parts.version,
@@ -176,6 +177,7 @@ async function assemble(parts: DaemonParts, opened: Teardown): Promise<Daemon> {
             engine: engine.status(),
             space: config.dataFolder === null ? null : await new NodeDisk(config.dataFolder).space(),
             certificate: tls?.certificate ?? null,
+            capture: capture.all().map(captureReply),
             nowMs: clock.now(),
           }),
       },

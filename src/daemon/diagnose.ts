@@ -3,8 +3,10 @@
 
 import { X509Certificate } from 'node:crypto'
 import { formatDuration } from '../base/duration.ts'
+import type { CaptureReply } from '../wire/control/capture-contract.ts'
 import type { FindingReply, StatusReply } from '../wire/control/contract.ts'
 import { measureLag } from '../wire/lag/lag.ts'
+import { captureFindings } from './diagnose-capture.ts'
 import type { Broker, Caller } from './broker/broker-api.ts'
 import type { DiskSpace } from './storage/disk.ts'
 import type { EngineStatus } from './storage/storage-engine.ts'
@@ -18,6 +20,8 @@ export interface Patient {
   readonly space: DiskSpace | null
   /** PEM of the server's certificate; null without TLS. */
   readonly certificate: string | null
+  /** Hubs whose Capture is on. */
+  readonly capture: readonly CaptureReply[]
   readonly nowMs: number
 }
 
@@ -38,6 +42,7 @@ export function diagnose(patient: Patient): readonly FindingReply[] {
     retention(patient),
     ...readerSlots(patient),
     ...checkpoints(patient),
+    ...captureFindings(patient.capture, patient.nowMs),
   ]
 }
 

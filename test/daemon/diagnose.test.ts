@@ -13,6 +13,7 @@ async function patient(t: TestContext): Promise<Patient & Pick<TestBroker, 'brok
     engine: { kind: 'memory', openLogs: 4, refusing: null, failed: [], space: null, counters: noCounters },
     space: { freeBytes: 50e9, totalBytes: 100e9 },
     certificate: null,
+    capture: [],
     nowMs: opened.clock.now(),
   }
 }
@@ -27,7 +28,7 @@ test('a healthy daemon is well in everything that was looked at', async (t) => {
   const findings = diagnose(await patient(t))
   assert.deepEqual(
     findings.map(({ check }) => check),
-    ['ports', 'tls', 'disk', 'storage', 'damage', 'clock', 'retention', 'readers', 'checkpoints'],
+    ['ports', 'tls', 'disk', 'storage', 'damage', 'clock', 'retention', 'readers', 'checkpoints', 'capture'],
   )
   assert.ok(findings.every(({ level, fix }) => level === 'ok' && fix === null))
 })
@@ -118,3 +119,27 @@ function bound({ broker }: Pick<TestBroker, 'broker'>): TestBroker['broker'] {
     get: (_, name) => valueOf(name),
   })
 }
+
+test('a destination that does not take files, and events lost to it, are told', async (t) => {
+  const well = await patient(t)
+  const partition = {
+    ...{ partition: 0, nextSequence: 5, windowStartMs: 0, files: 1, events: 5, bytes: 600, lostEvents: 0 },
+    ...{ lagEvents: 7, lagMs: 60_000, failures: 0, failuresTotal: 0, error: null, failingSinceMs: null },
+  }
+  const capture = (change: Partial<typeof partition> | object) => [
+    {
+      ...{ hub: 'orders', isEnabled: true, intervalMs: 60_000, sizeBytes: 1e6, nameFormat: '', isSkippingEmpty: true },
+      ...{ encoding: 'avro', destination: 'dir:/srv/files', credentials: 'none' },
+      partitions: [{ ...partition, ...change }],
+    },
+  ]
+  assert.deepEqual(unwell({ ...well, capture: capture({}) }), [])
+  assert.deepEqual(unwell({ ...well, capture: capture({ lagMs: 600_000 }) }), ['capture: warning'])
+  assert.deepEqual(unwell({ ...well, capture: capture({ lostEvents: 3 }) }), ['capture: warning'])
+  const failing = { failures: 2, error: 'the disk is full', failingSinceMs: well.nowMs - 120_000 }
+  const found = diagnose({ ...well, capture: capture(failing) }).find(({ check }) => check === 'capture')
+  assert.equal(
+    found?.detail,
+    'hub "orders": 1 of 1 partitions wait for dir:/srv/files for 2m, 7 events in no file: the disk is full',
+  )
+})

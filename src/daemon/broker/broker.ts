@@ -8,7 +8,7 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { PayloadReader } from '../../wire/amqp/batch-payload.ts'
 import { entityKey } from '../../wire/entity-names.ts'
-import type { Durability, LogStatistics, StorageEngine } from '../storage/storage-engine.ts'
+import type { Durability, EngineStatus, LogStatistics, StorageEngine } from '../storage/storage-engine.ts'
 import { createAccount } from './blob-commands.ts'
 import { StoredBlobs } from './blobs.ts'
 import type { Blobs } from './blobs-api.ts'
@@ -174,7 +174,7 @@ class EventBroker implements api.Broker {
       ...places,
       journal,
       tier: options.tier ?? 'standard',
-      isSpaceShort: () => engine.status().refusing !== null,
+      isSpaceShort: () => isSpaceShort(engine.status()),
     })
     const upkeep = { clock, random, lines: log, journal, time, retention, compaction: options.compaction ?? {} }
     this.#upkeep = new Upkeep({ ...places, ...upkeep })
@@ -397,4 +397,9 @@ class EventBroker implements api.Broker {
   #refusal(): EhubError | null {
     return this.#drained === null ? null : shuttingDown()
   }
+}
+
+/** Events are refused because of the space that is left, not for another reason. */
+function isSpaceShort({ refusing, space }: EngineStatus): boolean {
+  return refusing !== null && space !== null && space.freeBytes < space.lowWaterBytes * 1.25
 }

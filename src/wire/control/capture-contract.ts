@@ -27,6 +27,8 @@ export interface CapturePartitionReply {
   readonly lagMs: number
   /** Failures of the destination in a row; 0: it works. */
   readonly failures: number
+  /** Since the daemon started. */
+  readonly failuresTotal: number
   readonly error: string | null
   readonly failingSinceMs: number | null
 }

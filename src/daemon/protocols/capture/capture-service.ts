@@ -45,6 +45,8 @@ export interface PartitionStatus {
   readonly lagMs: number
   /** Of the destination, in a row; 0: it works. */
   readonly failures: number
+  /** Since the daemon started. */
+  readonly failuresTotal: number
   readonly error: string | null
   readonly failingSinceMs: number | null
 }
@@ -66,6 +68,7 @@ interface Entry {
   readonly work: PartitionCapture
   running: Promise<void> | null
   failures: number
+  failuresTotal: number
   error: EhubError | null
   failingSinceMs: number | null
   retryAtMs: number
@@ -88,16 +91,10 @@ export class CaptureService {
   #timer: Timer | null = null
   #running = 0
   #isStopped = false
-  #failures = 0
   #turn = 0
 
   constructor(options: CaptureServiceOptions) {
     this.#options = options
-  }
-
-  /** Failed calls of destinations since the start. */
-  get failureCount(): number {
-    return this.#failures
   }
 
   start(): void {
@@ -153,6 +150,7 @@ export class CaptureService {
         lagEvents,
         lagMs: lagEvents === 0 ? 0 : Math.max(0, clock.now() - startMs),
         failures: entry?.failures ?? 0,
+        failuresTotal: entry?.failuresTotal ?? 0,
         error: entry?.error?.message ?? null,
         failingSinceMs: entry?.failingSinceMs ?? null,
       }
@@ -279,6 +277,7 @@ export class CaptureService {
         work: new PartitionCapture(input),
         running: null,
         failures: 0,
+        failuresTotal: 0,
         error: null,
         failingSinceMs: null,
         retryAtMs: 0,
@@ -322,8 +321,8 @@ export class CaptureService {
     if (!isEhubError(cause)) return onBug(error)
     // The hub or its Capture went, or the daemon goes: the next look sees it.
     if (this.#isStopped || cause.code === 'cancelled' || cause.code === 'hub-not-found') return
-    this.#failures += 1
     entry.failures += 1
+    entry.failuresTotal += 1
     entry.error = cause
     entry.failingSinceMs ??= clock.now()
     entry.retryAtMs =

@@ -2,6 +2,7 @@
 // and labels are a contract: docs/OPERATIONS.md, "Metrics". No state of its own: what counts survives in the log itself.
 
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { CaptureReply } from '../../../wire/control/capture-contract.ts'
 import type { LagSnapshot } from '../../../wire/lag/snapshot.ts'
 import { commitBuckets } from '../../broker/figures.ts'
 import type { Broker, Caller } from '../../broker/broker-api.ts'
@@ -13,6 +14,8 @@ export interface MetricsSources {
   readonly caller: Caller
   readonly engine: () => EngineStatus
   readonly lag: () => LagSnapshot
+  /** Hubs whose Capture is on. */
+  readonly capture: () => readonly CaptureReply[]
   readonly connections: () => number
   readonly startedAtMs: number
   readonly version: string
@@ -31,6 +34,7 @@ export async function renderMetrics(sources: MetricsSources): Promise<string> {
   figureMetrics(registry, sources)
   compactionMetrics(registry, sources)
   lagMetrics(registry, sources)
+  captureMetrics(registry, sources)
   return `${await registry.metrics()}\n${commitHistogram(sources.broker.figures)}`
 }
 
@@ -230,5 +234,35 @@ function lagMetrics(registry: Registry, { lag }: MetricsSources): void {
     if (row.ageMs !== null) age.set(at, row.ageMs / 1000)
     if (row.lagBytes !== null) size.set(at, row.lagBytes)
     if (row.checkpoint !== null) checkpoint.set(at, row.checkpoint)
+  }
+}
+
+function captureMetrics(registry: Registry, { capture }: MetricsSources): void {
+  const labels = ['hub', 'partition'] as const
+  const files = counter(registry, 'ehub_capture_files_total', 'Capture files written.', labels)
+  const events = counter(registry, 'ehub_capture_events_total', 'Events in Capture files.', labels)
+  const bytes = counter(registry, 'ehub_capture_bytes_total', 'Bytes of Capture files.', labels)
+  const lost = counter(registry, 'ehub_capture_lost_events_total', 'Events removed before they were in a file.', labels)
+  const failures = counter(registry, 'ehub_capture_failures_total', 'Failures of the destination.', labels)
+  const failing = gauge(registry, 'ehub_capture_failing', '1 while the destination does not take files.', labels)
+  const lagEvents = gauge(registry, 'ehub_capture_lag_events', 'Events stored and in no file yet.', labels)
+  const lagSeconds = gauge(
+    registry,
+    'ehub_capture_lag_seconds',
+    'Age of the oldest window whose events are in no file yet, 0 when there are none.',
+    labels,
+  )
+  for (const { hub, partitions } of capture()) {
+    for (const row of partitions) {
+      const at = { hub, partition: String(row.partition) }
+      files.inc(at, row.files)
+      events.inc(at, row.events)
+      bytes.inc(at, row.bytes)
+      lost.inc(at, row.lostEvents)
+      failures.inc(at, row.failuresTotal)
+      failing.set(at, row.failures > 0 ? 1 : 0)
+      lagEvents.set(at, row.lagEvents)
+      lagSeconds.set(at, row.lagMs / 1000)
+    }
   }
 }

@@ -26,6 +26,7 @@ test('every metric it asks for is there, with the labels it asks by', async (t) 
     engine: () => opened.engine.status(),
     lag: () => snapshotAt(0),
     connections: () => 3,
+    capture: () => [],
     startedAtMs: 1_000_000,
     version: '1.2.3',
   })

@@ -30,6 +30,7 @@ async function serve(t: TestContext) {
         engine: () => ({ ...engine.status(), counters }),
         lag: () => snapshotAt(0),
         connections: () => 3,
+        capture: () => [],
         startedAtMs: 1_000_000,
         version: '1.2.3',
       })
