@@ -8,13 +8,14 @@ import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import { PayloadReader } from '../../wire/amqp/batch-payload.ts'
 import { entityKey } from '../../wire/entity-names.ts'
-import type { Durability, EngineStatus, LogStatistics, StorageEngine } from '../storage/storage-engine.ts'
+import type { Durability, LogStatistics, StorageEngine } from '../storage/storage-engine.ts'
 import { createAccount } from './blob-commands.ts'
 import { StoredBlobs } from './blobs.ts'
 import type { Blobs } from './blobs-api.ts'
 import type * as api from './broker-api.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checkRight, ownerCaller, plainCaller } from './callers.ts'
+import { isSpaceShort } from './capture-hold.ts'
 import { HubCaptures } from './captures.ts'
 import type { Captures } from './captures-api.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -397,9 +398,4 @@ class EventBroker implements api.Broker {
   #refusal(): EhubError | null {
     return this.#drained === null ? null : shuttingDown()
   }
-}
-
-/** Events are refused because of the space that is left, not for another reason. */
-function isSpaceShort({ refusing, space }: EngineStatus): boolean {
-  return refusing !== null && space !== null && space.freeBytes < space.lowWaterBytes * 1.25
 }

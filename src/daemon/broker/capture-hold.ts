@@ -1,5 +1,6 @@
 // What Capture holds against retention.
 
+import type { EngineStatus } from '../storage/storage-engine.ts'
 import type { BrokerState } from './state.ts'
 
 /**
@@ -11,4 +12,9 @@ export function heldFrom(state: BrokerState, hub: number, partition: number, isS
   const capture = state.captures.get(hub)
   if (capture === undefined || !capture.isEnabled || isSpaceShort) return null
   return capture.progress.get(partition)?.nextSequence ?? 0
+}
+
+/** Events are refused because of the space that is left, not for another reason. */
+export function isSpaceShort({ refusing, space }: EngineStatus): boolean {
+  return refusing !== null && space !== null && space.freeBytes < space.lowWaterBytes * 1.25
 }

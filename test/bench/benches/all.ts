@@ -2,6 +2,7 @@
 
 import type { Bench } from '../frame/context.ts'
 import { commits } from './commits.ts'
+import { capture } from './capture.ts'
 import { delivering } from './delivering.ts'
 import { latency } from './latency.ts'
 import { machine } from './machine.ts'
@@ -24,4 +25,5 @@ export const benches: readonly Bench[] = [
   restart,
   idle,
   largeFile,
+  capture,
 ]

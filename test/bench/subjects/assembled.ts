@@ -6,6 +6,8 @@ import { SystemClock } from '../../../src/base/clock.ts'
 import { quietLog } from '../../../src/base/log.ts'
 import { SystemRandom } from '../../../src/base/random.ts'
 import { openBroker } from '../../../src/daemon/broker/broker.ts'
+import { captureDefaults } from '../../../src/daemon/broker/capture-settings.ts'
+import { openCapture } from '../../../src/daemon/capture.ts'
 import { countBuffersWithHeap } from '../../../src/daemon/collector.ts'
 import { AmqpServer } from '../../../src/daemon/protocols/amqp/server.ts'
 import { MemoryEngine } from '../../../src/daemon/storage/memory-engine.ts'
@@ -73,8 +75,17 @@ work<AssembledJob>(async ({ folder, hubs, syncsFile }, runner) => {
   const engine = await openEngine(folder, syncsFile ?? null)
   const broker = await openBroker({ engine, clock, random, log, options: { tier: 'unlimited' } })
   const owner = broker.ownerCaller('')
-  for (const { name, partitionCount, durability } of hubs) {
+  const capture = openCapture({
+    ...{ broker, dataFolder: folder, env: {}, blobOrigin: () => null, clock, machineClock: clock, log },
+    onBug: (error) => {
+      throw error
+    },
+  })
+  for (const { name, partitionCount, durability, isCaptured = false } of hubs) {
     await broker.createHub(owner, { name, partitionCount, durability })
+    const size = { intervalMs: 900_000, sizeBytes: 100 * 1024 * 1024 }
+    const place = { destination: 'dir:capture', credentials: 'none' }
+    if (isCaptured) await capture.enable(owner.namespace, name, { ...captureDefaults, ...size, ...place })
   }
   const server = new AmqpServer({ broker, clock, random, log, options: {} })
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 })

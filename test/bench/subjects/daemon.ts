@@ -48,8 +48,10 @@ export async function startDaemon({ folder, hubs }: StartEhub): Promise<Ehub> {
   await ehubCommand(folder, startFlags)
   const record = findDaemon({ env: environmentIn(folder), dataFolder: join(folder, 'data') })
   const control = new ControlClient({ socketPath: record.socketPath, clock: new SystemClock(), timeoutMs: 60_000 })
-  for (const { name, partitionCount, durability } of hubs) {
+  for (const { name, partitionCount, durability, isCaptured = false } of hubs) {
     await control.call('createHub', { hub: name, partitionCount, durability })
+    if (isCaptured)
+      await control.call('enableCapture', { hub: name, intervalMs: 900_000, sizeBytes: 100 * 1024 * 1024 })
   }
   const { ports } = await control.call('status', {})
   const { rules } = await control.call('listRules', {})

@@ -9,6 +9,8 @@ export interface HubSpec {
   readonly name: string
   readonly partitionCount: number
   readonly durability: 'sync' | 'os' | 'memory'
+  /** Into a folder beside the data, files of 100 MiB. */
+  readonly isCaptured?: boolean
 }
 
 export interface Ehub {
