@@ -13,6 +13,8 @@ const quick = [
   'owner level checked after delivery',
   'apply before durable',
   'compare-and-set ignored',
+  'progress of Capture noted before its file',
+  'Capture file renamed without a sync',
 ]
 
 test('there are at least eight planted bugs', () => {

@@ -6,13 +6,14 @@ export interface PlantedBug {
   /** What goes wrong for a user. */
   readonly harm: string
   /** Which harness finds it. */
-  readonly kind: 'storage' | 'broker' | 'damage' | 'index' | 'kill9'
+  readonly kind: 'storage' | 'broker' | 'capture' | 'damage' | 'index' | 'kill9'
   /** For `kill9` kills, not seeds. */
   readonly seedsMax: number
   readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
 }
 
 const storage = (file: string) => `src/daemon/storage/${file}`
+const capture = (file: string) => `src/daemon/protocols/capture/${file}`
 const broker = (file: string) => `src/daemon/broker/${file}`
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -191,6 +192,64 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: broker('partition-appender.ts'),
         find: 'this.#lastTimeMs = Math.max(this.#lastTimeMs, this.#context.clock.now())',
         replace: 'this.#lastTimeMs = this.#context.clock.now()',
+      },
+    ],
+  },
+  {
+    name: 'progress of Capture noted before its file',
+    harm: 'events are in no file after a crash',
+    kind: 'capture',
+    seedsMax: 100,
+    edits: [
+      {
+        file: capture('partition-capture.ts'),
+        find: '    file.add(blocks, chunks)\n    await this.#send(() => file.target.finish(chunks, file.facts()))\n    await this.#noteWritten(file, cutSequence)',
+        replace:
+          '    file.add(blocks, chunks)\n    await this.#noteWritten(file, cutSequence)\n    await this.#send(() => file.target.finish(chunks, file.facts()))',
+      },
+    ],
+  },
+  {
+    name: 'no cut in front of a Capture file',
+    harm: 'a file that was read becomes another one after a crash',
+    kind: 'capture',
+    seedsMax: 500,
+    edits: [
+      {
+        file: capture('partition-capture.ts'),
+        find: '      cutSequence: blocks.position,\n      cutName: file.name,\n      windowStartMs: isEarly',
+        replace: '      windowStartMs: true ? this.#windowStartMs : isEarly',
+      },
+      {
+        file: capture('partition-capture.ts'),
+        find: '      nextSequence: cutSequence,\n      cutSequence: null,',
+        replace: '      nextSequence: cutSequence,\n      windowStartMs: this.windowEndMs,\n      cutSequence: null,',
+      },
+    ],
+  },
+  {
+    name: 'Capture file renamed without a sync',
+    harm: 'a file that counts as written is empty after a power cut',
+    kind: 'capture',
+    seedsMax: 200,
+    edits: [
+      {
+        file: capture('dir-destination.ts'),
+        find: '        await this.#write(file, chunks)\n        await file.sync()',
+        replace: '        await this.#write(file, chunks)',
+      },
+    ],
+  },
+  {
+    name: 'folders of Capture without names',
+    harm: 'a file that counts as written is gone after a power cut, with its folder',
+    kind: 'capture',
+    seedsMax: 200,
+    edits: [
+      {
+        file: capture('dir-destination.ts'),
+        find: '      await this.#folders.sync(this.#disk, folderOf(this.#name))\n',
+        replace: '',
       },
     ],
   },

@@ -17,6 +17,10 @@ async function runnerOf(name) {
     const { runBrokerSeed } = await import('./broker-sim.ts')
     return async (seed) => (await runBrokerSeed(seed, openSimEngine, openSimBroker)).failure
   }
+  if (name === 'capture') {
+    const { runCaptureSeed } = await import('./capture-sim.ts')
+    return async (seed) => (await runCaptureSeed(seed, openSimEngine, openSimBroker)).failure
+  }
   if (name === 'index') {
     const { makeIndexedFolder, sweepCorruption } = await import('./corruption-sweep.ts')
     const folder = await makeIndexedFolder(openPlainEngine)

@@ -15,7 +15,6 @@ import type { Blobs } from './blobs-api.ts'
 import type * as api from './broker-api.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { checkRight, ownerCaller, plainCaller } from './callers.ts'
-import { isSpaceShort } from './capture-hold.ts'
 import { HubCaptures } from './captures.ts'
 import type { Captures } from './captures-api.ts'
 import { Checkpoints } from './checkpoints.ts'
@@ -175,7 +174,7 @@ class EventBroker implements api.Broker {
       ...places,
       journal,
       tier: options.tier ?? 'standard',
-      isSpaceShort: () => isSpaceShort(engine.status()),
+      status: () => engine.status(),
     })
     const upkeep = { clock, random, lines: log, journal, time, retention, compaction: options.compaction ?? {} }
     this.#upkeep = new Upkeep({ ...places, ...upkeep })

@@ -2,7 +2,8 @@
 
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
-import { heldFrom } from './capture-hold.ts'
+import type { EngineStatus } from '../storage/storage-engine.ts'
+import { heldFrom, isSpaceShort } from './capture-hold.ts'
 import { disableCapture, enableCapture, noteProgress, nothingCaptured } from './capture-commands.ts'
 import type { CaptureSettings } from './capture-settings.ts'
 import type { CaptureProgress, CaptureState } from './capture-state.ts'
@@ -19,8 +20,8 @@ export interface CapturesInput {
   readonly hubs: OpenHubs
   readonly inProgress: InProgress
   readonly tier: Tier
-  /** Events are refused for want of space. */
-  readonly isSpaceShort: () => boolean
+  /** Of the engine. */
+  readonly status: () => EngineStatus
   /** @throws EhubError `hub-not-found`, `server-busy`. */
   readonly find: (namespace: string, hub: string) => HubState
 }
@@ -84,7 +85,7 @@ export class HubCaptures implements api.Captures {
   }
 
   heldFrom(hub: number, partition: number): number | null {
-    return heldFrom(this.#input.journal.state, hub, partition, this.#input.isSpaceShort())
+    return heldFrom(this.#input.journal.state, hub, partition, isSpaceShort(this.#input.status()))
   }
 }
 

@@ -82,6 +82,8 @@ interface OpenCapture {
   readonly entries: Entry[]
   hasBegun: boolean
   isStale: boolean
+  /** Until its half files are gone. */
+  leaving: Promise<void> | null
 }
 
 export class CaptureService {
@@ -108,7 +110,10 @@ export class CaptureService {
     const open = [...this.#open.values()]
     // Ends what waits for the network.
     await Promise.all(open.map(({ destination }) => destination.close()))
-    for (const { entries } of open) for (const { running } of entries) await running
+    for (const { entries, leaving } of open) {
+      for (const { running } of entries) await running
+      await leaving
+    }
   }
 
   /** @throws EhubError `argument-error` for a destination or name format that is none, and as `Captures.enable`. */
@@ -196,6 +201,7 @@ export class CaptureService {
       if (open === undefined) throw new EhubError('cancelled', 'Capture was switched off or its hub deleted')
       if (!open.isStale) return open
       for (const { running } of open.entries) await running
+      await open.leaving
     }
   }
 
@@ -249,17 +255,24 @@ export class CaptureService {
       }
       open.isStale = true
       // One that still writes is let go when it has ended: two never write for one partition.
-      if (open.entries.some(({ running }) => running !== null)) continue
-      this.#open.delete(id)
-      for (const { work } of open.entries) void work.abandon().catch(this.#options.onBug)
-      void open.destination.close().catch(this.#options.onBug)
+      if (open.leaving === null && open.entries.every(({ running }) => running === null)) this.#leave(id, open)
     }
     for (const hub of wanted.values()) if (!this.#open.has(hub.id)) this.#openHub(hub)
   }
 
+  #leave(id: number, open: OpenCapture): void {
+    const leave = async () => {
+      for (const { work } of open.entries) await work.abandon()
+      await open.destination.close()
+      this.#open.delete(id)
+    }
+    open.leaving = leave().catch(this.#options.onBug)
+  }
+
   #openHub(hub: CapturedHub): void {
     const destination = this.#options.openDestination(hub)
-    const open: OpenCapture = { hub, key: keyOf(hub), destination, entries: [], hasBegun: false, isStale: false }
+    const key = keyOf(hub)
+    const open: OpenCapture = { hub, key, destination, entries: [], hasBegun: false, isStale: false, leaving: null }
     this.#open.set(hub.id, open)
     this.#addPartitions(open, hub.partitionCount)
   }
