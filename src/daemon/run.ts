@@ -16,6 +16,7 @@ import { countBuffersWithHeap } from './collector.ts'
 import { type DaemonConfig, type DaemonSettings, readDaemonConfig } from './config.ts'
 import { canonicalDataFolder } from './discovery.ts'
 import { LogFile, type LineSink, makeLog } from './logger.ts'
+import { useThreads } from './threads.ts'
 import { serverTls } from './tls.ts'
 
 export interface RunOptions {
@@ -42,6 +43,7 @@ const endingMsMax = 10_000
 export async function runDaemon(options: RunOptions): Promise<number> {
   process.umask(0o077)
   countBuffersWithHeap()
+  useThreads()
   const clock = new SystemClock()
   const machine = thisMachine(process.env)
   let daemon: Daemon

@@ -10,6 +10,7 @@ import { captureDefaults } from '../../../src/daemon/broker/capture-settings.ts'
 import { openCapture } from '../../../src/daemon/capture.ts'
 import { countBuffersWithHeap } from '../../../src/daemon/collector.ts'
 import { AmqpServer } from '../../../src/daemon/protocols/amqp/server.ts'
+import { useThreads } from '../../../src/daemon/threads.ts'
 import { MemoryEngine } from '../../../src/daemon/storage/memory-engine.ts'
 import { NodeDisk } from '../../../src/daemon/storage/node-disk.ts'
 import type { StorageEngine } from '../../../src/daemon/storage/storage-engine.ts'
@@ -68,6 +69,7 @@ async function openEngine(folder: string, syncsFile: string | null): Promise<Sto
 
 work<AssembledJob>(async ({ folder, hubs, syncsFile }, runner) => {
   countBuffersWithHeap()
+  useThreads()
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const clock = new SystemClock()
   const random = new SystemRandom()
