@@ -22,6 +22,7 @@ export function apply(state: BrokerState, record: StateRecord): void {
       state.removing.clear()
       clearStorage(state.storage)
       state.captures.clear()
+      state.believedMs = null
       state.lastNumber = record.lastNumber
       state.lastRevision = record.lastRevision
       return
@@ -45,6 +46,9 @@ export function apply(state: BrokerState, record: StateRecord): void {
     }
     case 'hub-created':
       return applyHubCreated(state, record)
+    case 'time-believed':
+      state.believedMs = record.timeMs
+      return
     case 'hub-updated': {
       const { kind: _, number, partitionCount, ...change } = record
       const hub = hubOf(state, number, record.kind)

@@ -81,7 +81,7 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
     snapshotEveryBytes === undefined ? {} : { snapshotEveryBytes },
   )
   // Before anything is written by what the clock says now.
-  const lastStoredMs = journal.lastTimeMs
+  const stateTimeMs = journal.lastTimeMs
   const key = () => random.bytes(32).toString('base64')
   await journal.run(
     createNamespace(namespace, {
@@ -94,7 +94,7 @@ export async function openBroker({ engine, clock, random, log, options = {} }: B
   )
   await journal.run(createAccount({ name: 'ehub', key: random.bytes(64).toString('base64') }))
   const broker = new EventBroker({ engine, clock, random, log, options }, journal, namespace)
-  await broker.start(lastStoredMs)
+  await broker.start(stateTimeMs)
   return broker
 }
 
@@ -182,10 +182,10 @@ class EventBroker implements api.Broker {
     this.compaction = this.#upkeep.compaction
   }
 
-  /** @param lastStoredMs Unix milliseconds of the newest state record; 0: none. */
-  async start(lastStoredMs: number): Promise<void> {
+  /** @param stateTimeMs As `TimeNotes.start`. */
+  async start(stateTimeMs: number): Promise<void> {
     await this.#entities.start()
-    this.#upkeep.start(lastStoredMs)
+    this.#upkeep.start(stateTimeMs)
   }
 
   anonymousCaller(namespace: string): api.TokenCaller {

@@ -92,6 +92,11 @@ export function createHub(input: CreateHubInput): Command<{ readonly number: num
   }
 }
 
+/** Notes the time that retention believes. */
+export function noteTime(timeMs: number): Command<void> {
+  return () => ({ records: [{ kind: 'time-believed', timeMs }], reply: undefined })
+}
+
 export interface UpdateHubInput {
   readonly namespace: string
   readonly name: string

@@ -16,6 +16,7 @@ export function* snapshotRecords(state: BrokerState): Generator<StateRecord> {
   }
   for (const [number, folder] of state.removing) yield { kind: 'hub-removing', number, folder }
   yield* captureRecords(state.captures)
+  if (state.believedMs !== null) yield { kind: 'time-believed', timeMs: state.believedMs }
   yield* storageRecords(state.storage)
 }
 

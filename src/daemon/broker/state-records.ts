@@ -120,6 +120,8 @@ const layouts = {
     },
   },
   'blob-deleted': { code: 17, version: 1, fields: { container: text, name: text } },
+  /** The time that retention believes: a clock far ahead of it at a start is doubted. */
+  'time-believed': { code: 19, version: 1, fields: { timeMs: count } },
   /** What is not named stays as it is. */
   'hub-updated': {
     code: 18,

@@ -67,6 +67,8 @@ export interface BrokerState {
   readonly storage: StorageState
   /** By the number of the hub, which exists. */
   readonly captures: Map<number, CaptureState>
+  /** Unix milliseconds of the time retention believed last; null: never noted. */
+  believedMs: number | null
   /** Highest number ever given to a namespace or hub. */
   lastNumber: number
   /** Highest revision ever given to a checkpoint, owner, container or blob. */
@@ -81,6 +83,7 @@ export function emptyState(): BrokerState {
     removing: new Map(),
     storage: emptyStorage(),
     captures: new Map(),
+    believedMs: null,
     lastNumber: 0,
     lastRevision: 0,
   }

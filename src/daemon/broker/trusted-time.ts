@@ -5,14 +5,17 @@
 //   trusted      _________    not happened, until wall and monotonic clock have gone together for ten minutes, or a person says that
 //                             the clock is right, or the time has really passed
 //
-// At a start the last time that was stored stands for the clock before it: a daemon that was away for long waits alike, since a
-// wrong clock cannot be told from a long absence. A clock that jumps back is believed at once: it only makes events stay longer.
+// At a start the time believed last, which is noted in the state (`time-notes.ts`), stands for the clock before it: a daemon that was away
+// for long waits alike, since a wrong clock cannot be told from a long absence. Never the time of events: those were stored by the
+// wall clock. A clock that jumps back is believed at once: it only makes events stay longer.
 
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 
 /** How long wall and monotonic clock have to agree after a jump. */
 export const graceMs = 600_000
+/** At a start the clock may be so far ahead of what was noted last: notes are five minutes apart. */
+const startMsMax = 900_000
 /** A jump up to here is believed: it expires events at most so much too early. */
 const jumpMsMax = 60_000
 /** How far the two may drift apart while they are said to go together: more than any slewing in the time of grace. */
@@ -47,13 +50,13 @@ export class TrustedTime {
 
   /**
    * From now on there is a time.
-   * @param lastStoredMs Newest time found in storage, null when nothing ever was.
+   * @param believedMs Time that was believed last, as far as it is known; null when nothing ever was stored.
    */
-  start(lastStoredMs: number | null): void {
+  start(believedMs: number | null): void {
     const reading = this.#read()
-    const isNear = lastStoredMs === null || reading.wallMs <= lastStoredMs + graceMs
+    const isNear = believedMs === null || reading.wallMs <= believedMs + startMsMax
     this.#even = reading
-    this.#anchor = isNear ? reading : { ...reading, wallMs: lastStoredMs }
+    this.#anchor = isNear ? reading : { ...reading, wallMs: believedMs }
     this.now()
   }
 

@@ -14,6 +14,7 @@ import type { Retention } from './retention.ts'
 import { HubRetentions } from './retentions.ts'
 import type { HubState } from './state.ts'
 import type { StateJournal } from './state-journal.ts'
+import { TimeNotes } from './time-notes.ts'
 import type { TrustedTime } from './trusted-time.ts'
 
 export interface UpkeepInput {
@@ -33,13 +34,13 @@ export interface UpkeepInput {
 export class Upkeep {
   readonly retention: Retentions
   readonly compaction: Compactions
-  readonly #input: UpkeepInput
+  readonly #notes: TimeNotes
   readonly #janitor: Janitor
   readonly #compactions: HubCompactions
 
   constructor(input: UpkeepInput) {
     const { clock, lines, journal, hubs, retention } = input
-    this.#input = input
+    this.#notes = new TimeNotes(input)
     const compaction = new Compaction({
       clock,
       lines,
@@ -55,13 +56,9 @@ export class Upkeep {
     this.compaction = this.#compactions
   }
 
-  /** @param lastStoredMs Unix milliseconds of the newest state record; 0: none. */
-  start(lastStoredMs: number): void {
-    let newestMs = lastStoredMs
-    for (const { partitions } of this.#input.hubs.all()) {
-      for (const { log } of partitions) newestMs = Math.max(newestMs, log.lastEnqueuedTimeMs ?? 0)
-    }
-    this.#input.time.start(newestMs === 0 ? null : newestMs)
+  /** @param stateTimeMs As `TimeNotes.start`. */
+  start(stateTimeMs: number): void {
+    this.#notes.start(stateTimeMs)
     this.#janitor.start()
   }
 
@@ -69,5 +66,6 @@ export class Upkeep {
   async stop(): Promise<void> {
     this.#compactions.stop()
     await this.#janitor.stop()
+    await this.#notes.stop()
   }
 }

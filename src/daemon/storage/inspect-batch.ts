@@ -7,27 +7,32 @@ import { damaged, type InspectFields, type InspectLine, saying } from './inspect
 const recordHeaderBytes = 6
 
 // docs/FORMAT.md, "Payload: `state`".
-const recordNames: readonly string[] = [
-  '',
-  'snapshot-begun',
-  'namespace-created',
-  'rule-set',
-  'hub-created',
-  'hub-deleted',
-  'hub-removed',
-  'hub-removing',
-  'group-created',
-  'group-deleted',
-  'checkpoint-set',
-  'checkpoint-cleared',
-  'storage-account-set',
-  'container-set',
-  'container-deleted',
-  'blob-set',
-  'blob-metadata-set',
-  'blob-deleted',
-  'hub-updated',
-]
+const recordNames: ReadonlyMap<number, string> = new Map([
+  [1, 'snapshot-begun'],
+  [2, 'namespace-created'],
+  [3, 'rule-set'],
+  [4, 'hub-created'],
+  [5, 'hub-deleted'],
+  [6, 'hub-removed'],
+  [7, 'hub-removing'],
+  [8, 'group-created'],
+  [9, 'group-deleted'],
+  [10, 'checkpoint-set'],
+  [11, 'checkpoint-cleared'],
+  [12, 'storage-account-set'],
+  [13, 'container-set'],
+  [14, 'container-deleted'],
+  [15, 'blob-set'],
+  [16, 'blob-metadata-set'],
+  [17, 'blob-deleted'],
+  [18, 'hub-updated'],
+  [19, 'time-believed'],
+  [24, 'capture-set'],
+  [25, 'capture-progress'],
+  [26, 'blob-files-set'],
+  [28, 'compaction-progress'],
+  [30, 'ownership-set'],
+])
 
 const secrets: ReadonlySet<string> = new Set(['primaryKey', 'secondaryKey', 'key'])
 
@@ -81,7 +86,7 @@ function* recordLines(path: DiskPath, at: number, header: EnvelopeHeader, payloa
     const code = payload.readUInt8(begin + 4)
     const fields = {
       sequence,
-      record: recordNames[code] ?? `code ${code}`,
+      record: recordNames.get(code) ?? `code ${code}`,
       recordVersion: payload.readUInt8(begin + 5),
     }
     const value = parse(payload.toString('utf8', body, end))

@@ -181,6 +181,20 @@ test('a start with a clock far ahead of what was stored waits, one soon after do
   }
 })
 
+test('a clock that jumped is still doubted after a restart, whatever was stored by it', async (t) => {
+  const test = await openWith(t)
+  const { broker, owner, clock, engine } = test
+  await pass(clock, 1000)
+  clock.jumpWall(yearMs)
+  await publishStored(test, single('by the wrong clock'))
+  await broker.close()
+  const again = await openBroker({ engine, clock, random: new SimRandom(2), log: quietLog })
+  t.after(() => again.close())
+  await pass(clock, 2000)
+  assert.deepEqual(await readFrom({ ...test, broker: again }), [0, 1, 2, 3, 4, 5])
+  assert.notEqual(again.retention.status(owner).doubt, null)
+})
+
 test('a clock that goes back keeps events longer and new ones readable', async (t) => {
   const test = await openWith(t)
   test.clock.jumpWall(-yearMs)

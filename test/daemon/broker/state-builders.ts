@@ -12,6 +12,7 @@ import {
   deleteGroup,
   deleteHub,
   hubRemoved,
+  noteTime,
   setCheckpoint,
   updateHub,
 } from '../../../src/daemon/broker/commands.ts'
@@ -88,6 +89,7 @@ export const anyCommand: fc.Arbitrary<Command<unknown>> = fc.oneof(
       ),
     )
     .map(([name, change]) => changeHub(name, change)),
+  numbers.map((timeMs) => noteTime(timeMs)),
   hubs.map((name) => deleteHub('local', name)),
   numbers.map((number) => hubRemoved(number)),
   fc

@@ -80,6 +80,7 @@ const golden: readonly (readonly [StateRecord, number, string])[] = [
     '{"container":"c-1","name":"a/b","metadata":{"m":"1"},"updatedAtMs":9,"revision":5}',
   ],
   [{ kind: 'blob-deleted', container: 'c-1', name: 'a/b' }, 17, '{"container":"c-1","name":"a/b"}'],
+  [{ kind: 'time-believed', timeMs: 9 }, 19, '{"timeMs":9}'],
   [{ kind: 'hub-updated', number: 2, partitionCount: 8 }, 18, '{"number":2,"partitionCount":8}'],
   [
     {

@@ -231,13 +231,13 @@ test('docs/FORMAT.md, the broker and inspect have the same records under the sam
   assert.ok(documented.length >= 11)
   assert.deepEqual(
     documented.map(({ code }) => code),
-    documented.map((_, index) => index + 1),
+    [...new Set(documented.map(({ code }) => code))].toSorted((one, other) => one - other),
   )
   for (const { code, name } of documented) {
     const wanted = { code: 'storage-corrupt', message: new RegExp(`kind ${name} has other fields`) }
     assert.throws(() => decodeStateRecords(bareRecord(code), 1), wanted)
   }
-  assert.throws(() => decodeStateRecords(bareRecord(documented.length + 1), 1), { code: 'data-folder-newer' })
+  assert.throws(() => decodeStateRecords(bareRecord(200), 1), { code: 'data-folder-newer' })
 
   const folder = goldenCopy(t, 'clean')
   const engine = await openEngine(folder)
