@@ -7,10 +7,11 @@ test('there are at least fifty scripts', () => {
   assert.ok(scripts.length >= 50, `${scripts.length}`)
 })
 
-const steps = { bytes: 151, sectors: 4, phase: 1 }
+const steps = { bytes: 251, sectors: 6, phase: 1 }
 const slices: readonly [what: string, job: Job][] = [
   ['scripts crashed after every operation lose nothing acknowledged', { job: 'crash', everyNth: 9, isSlice: true }],
   ['scripts with any operation failing lose nothing acknowledged', { job: 'faults', everyNth: 13, isSlice: true }],
+  ['damage to the folder of a closed process is confined and named', { job: 'damage', ending: 'closed', steps }],
   ['damage to the folder of a killed process is confined and named', { job: 'damage', ending: 'killed', steps }],
 ]
 
