@@ -68,7 +68,7 @@ export async function checkpointCommand(options: CheckpointCommandOptions): Prom
       isInputOff: flags['no-input'],
     })
   }
-  for (const change of changes) await apply(scope, change)
+  await applyAll(scope, changes)
   await tell(changes, output, flags.json, false)
 }
 
@@ -185,10 +185,20 @@ function checkPartitions({ name, partitions }: HubDetailsReply, named: Iterable<
   }
 }
 
-async function apply({ control, hub, group, store }: Scope, { partition, after }: Change): Promise<void> {
-  const place = { hub: hub.name, group, partition, ...(store === undefined ? {} : { store }) }
-  if (after === null) await control.call('clearCheckpoint', place)
-  else await control.call('setCheckpoint', { ...place, sequence: after, owner: 'ehub checkpoint', isDeliberate: true })
+/** @throws EhubError the first refusal; what was not refused is done. */
+async function applyAll({ control, hub, group, store }: Scope, changes: readonly Change[]): Promise<void> {
+  const place = { hub: hub.name, group, ...(store === undefined ? {} : { store }) }
+  const checkpoints = changes.flatMap(({ partition, after }) =>
+    after === null ? [] : [{ partition, sequence: after }],
+  )
+  if (checkpoints.length > 0) {
+    const request = { ...place, checkpoints, owner: 'ehub checkpoint', isDeliberate: true }
+    const [refusal] = (await control.call('setCheckpoints', request)).refused
+    if (refusal !== undefined) throw new EhubError(refusal.code, `partition ${refusal.partition}: ${refusal.message}`)
+  }
+  for (const { partition, after } of changes) {
+    if (after === null) await control.call('clearCheckpoint', { ...place, partition })
+  }
 }
 
 function tell(changes: readonly Change[], output: Output, isJson: boolean, isDryRun: boolean): void | Promise<void> {

@@ -1,7 +1,7 @@
-// Calls the daemon's control API over its Unix socket, typed by the contract's table. One connection a call: a command makes
-// one or two. `node:http` rather than undici: it is part of the runtime and costs the start nothing (docs/decisions/0001).
+// Calls the daemon's control API over its Unix socket, typed by the contract's table. One connection a call, since a command makes
+// one or two; what calls all the time keeps a few open. `node:http` rather than undici: it is part of the runtime and costs the start nothing (docs/decisions/0001).
 
-import { request as httpRequest, type RequestOptions } from 'node:http'
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http'
 import type { Clock } from '../base/clock.ts'
 import { EhubError, errorCodes, type EhubErrorCode } from '../base/error.ts'
 import type { ControlOperation, ControlReply, ControlRequest } from '../wire/control/contract.ts'
@@ -12,12 +12,17 @@ export interface ControlClientOptions {
   readonly clock: Clock
   /** Longest wait for one answer. */
   readonly timeoutMs: number
+  /** Keep connections for the next call; idle ones hold no process. */
+  readonly isKept?: boolean
   /** Told one line for each call. */
   readonly trace?: (line: string) => void
 }
 
 // The longest answer there is lists 1,000 hubs of 1,024 partitions; beyond this something is wrong.
 const replyBytesMax = 256 * 1024 * 1024
+
+/** Connections of one client that is kept. */
+const keptMax = 8
 
 interface HttpReply {
   readonly status: number
@@ -26,9 +31,11 @@ interface HttpReply {
 
 export class ControlClient {
   readonly #options: ControlClientOptions
+  readonly #agent: Agent | false
 
   constructor(options: ControlClientOptions) {
     this.#options = options
+    this.#agent = options.isKept === true ? new Agent({ keepAlive: true, maxSockets: keptMax }) : false
   }
 
   /**
@@ -56,7 +63,7 @@ export class ControlClient {
         socketPath,
         method,
         path,
-        agent: false,
+        agent: this.#agent,
         headers: { host: 'ehub', ...headers },
         // There is no TLS; without this Node works out a server name, which costs a command's start 4 ms.
         servername: '',

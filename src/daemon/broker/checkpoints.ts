@@ -183,7 +183,8 @@ async function locate({ log, appender }: Partition, sequence: number, offset?: n
   const last = appender.lastStored()
   if (sequence === last.sequence) return last
   const cached = log.readCached(sequence, 1)
-  if (cached === null && offset !== undefined) return { offset, timeMs: null }
+  // Whoever says the offset spares us the walk to the event: a batch has one time.
+  if (offset !== undefined) return { offset, timeMs: cached?.[0]?.enqueuedTimeMs ?? null }
   const [batch] = cached ?? (await log.read(sequence, 1))
   return batch === undefined ? { offset: log.start.offset - 1, timeMs: null } : eventOf(batch, sequence)
 }

@@ -160,6 +160,19 @@ export interface CheckpointReply {
   readonly etag: string
 }
 
+/** One of many to be set. */
+export interface CheckpointRequest {
+  readonly partition: number
+  readonly sequence: number
+  readonly offset?: string
+}
+
+export interface CheckpointRefusal {
+  readonly partition: number
+  readonly code: EhubErrorCode
+  readonly message: string
+}
+
 export interface OwnershipReply {
   readonly hub: string
   readonly group: string
@@ -307,6 +320,18 @@ export interface ControlOperations extends CaptureOperations {
       readonly isDeliberate?: boolean
     }
     reply: CheckpointReply
+  }
+  /** Many at once, in one commit; each is done or refused for itself. At most 5,000. */
+  setCheckpoints: {
+    request: {
+      readonly hub: string
+      readonly group: string
+      readonly checkpoints: readonly CheckpointRequest[]
+      readonly owner?: string
+      readonly store?: string
+      readonly isDeliberate?: boolean
+    }
+    reply: { readonly refused: readonly CheckpointRefusal[] }
   }
   clearCheckpoint: {
     request: { readonly hub: string; readonly group: string; readonly partition: number; readonly store?: string }

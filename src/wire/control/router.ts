@@ -115,6 +115,8 @@ function decodeField(name: string, kind: FieldKind, value: unknown): unknown {
       break
     case 'position':
       return decodePosition(value)
+    case 'checkpoints':
+      return decodeCheckpoints(value)
   }
   throw new EhubError('argument-error', `"${name}" must be ${kindNames[kind]}`)
 }
@@ -129,6 +131,7 @@ const kindNames = {
   'boolean?': 'true or false',
   'texts?': 'a list of texts',
   position: 'a position',
+  checkpoints: 'a list of checkpoints',
 } as const satisfies Record<FieldKind, string>
 
 const positionNumbers: Readonly<Record<string, string>> = { sequence: 'sequence', offset: 'offset', time: 'timeMs' }
@@ -147,6 +150,26 @@ function decodePosition(value: unknown): unknown {
     throw new EhubError('argument-error', '"position.kind" must be beginning, end, sequence, offset or time')
   }
   return { kind, [name]: decodeField(`position.${name}`, 'integer', ownValue(value, name)), isInclusive }
+}
+
+/** Bounds one command's work; a bigger group of partitions comes in several. */
+const checkpointsMax = 5000
+
+function decodeCheckpoints(value: unknown): unknown {
+  if (!Array.isArray(value) || value.length > checkpointsMax) {
+    throw new EhubError('argument-error', `"checkpoints" must be a list of at most ${checkpointsMax}`)
+  }
+  return value.map((item: unknown) => {
+    if (typeof item !== 'object' || item === null) {
+      throw new EhubError('argument-error', '"checkpoints" must hold objects')
+    }
+    const offset = ownValue(item, 'offset')
+    return {
+      partition: decodeField('checkpoints.partition', 'integer', ownValue(item, 'partition')),
+      sequence: decodeField('checkpoints.sequence', 'integer', ownValue(item, 'sequence')),
+      ...(offset === undefined ? {} : { offset: decodeField('checkpoints.offset', 'text', offset) }),
+    }
+  })
 }
 
 function pathSegments(path: string): readonly string[] | null {

@@ -31,6 +31,7 @@ export const routes = {
   listOwners: { method: 'GET', path: '/hubs/:hub/groups/:group/owners' },
   claimOwnership: { method: 'PUT', path: '/hubs/:hub/groups/:group/owners/:partition' },
   setCheckpoint: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
+  setCheckpoints: { method: 'PUT', path: '/hubs/:hub/groups/:group/checkpoints' },
   clearCheckpoint: { method: 'DELETE', path: '/hubs/:hub/groups/:group/checkpoints/:partition' },
   lag: { method: 'GET', path: '/lag' },
   lagHistory: { method: 'GET', path: '/hubs/:hub/groups/:group/partitions/:partition/lag' },
@@ -55,6 +56,7 @@ export type FieldKind =
   | 'boolean?'
   | 'texts?'
   | 'position'
+  | 'checkpoints'
 
 const hubOnly = { hub: 'text' } as const
 const settings = {
@@ -108,6 +110,14 @@ export const requestFields = {
     offset: 'text?',
     owner: 'text?',
     ifMatch: 'text|null?',
+    store: 'text?',
+    isDeliberate: 'boolean?',
+  },
+  setCheckpoints: {
+    hub: 'text',
+    group: 'text',
+    checkpoints: 'checkpoints',
+    owner: 'text?',
     store: 'text?',
     isDeliberate: 'boolean?',
   },

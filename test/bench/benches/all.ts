@@ -3,6 +3,7 @@
 import type { Bench } from '../frame/context.ts'
 import { commits } from './commits.ts'
 import { capture } from './capture.ts'
+import { checkpoints } from './checkpoints.ts'
 import { delivering } from './delivering.ts'
 import { latency } from './latency.ts'
 import { machine } from './machine.ts'
@@ -18,6 +19,7 @@ export const benches: readonly Bench[] = [
   batches,
   delivering,
   latency,
+  checkpoints,
   commits,
   dirty,
   curves,

@@ -1,8 +1,9 @@
 // What each operation of the control API does: one broker call and its translation. Nothing is decided here.
 
-import { EhubError } from '../../../base/error.ts'
+import { EhubError, isEhubError } from '../../../base/error.ts'
 import type { CaptureOperations } from '../../../wire/control/capture-contract.ts'
 import type {
+  CheckpointRefusal,
   CheckpointReply,
   ClockReply,
   ControlOperation,
@@ -143,6 +144,21 @@ export function controlHandlers(
       })
       if (isDeliberate === true) lag.noteDeliberateMove(checkpoint.hub, checkpoint.group, partition)
       return checkpointReply(checkpoint)
+    },
+    setCheckpoints: async ({ hub, group, checkpoints, isDeliberate, ...rest }) => {
+      const refused: CheckpointRefusal[] = []
+      const writes = checkpoints.map(async ({ partition, sequence, offset }) => {
+        try {
+          const where = offset === undefined ? {} : { offset: parseOffset(offset) }
+          const set = await broker.setCheckpoint(caller, hub, group, partition, { ...rest, sequence, ...where })
+          if (isDeliberate === true) lag.noteDeliberateMove(set.hub, set.group, partition)
+        } catch (error) {
+          if (!isEhubError(error)) throw error
+          refused.push({ partition, code: error.code, message: error.message })
+        }
+      })
+      await Promise.all(writes)
+      return { refused }
     },
     clearCheckpoint: async ({ hub, group, partition, store }) => {
       await broker.clearCheckpoint(caller, hub, group, partition, store)
