@@ -60,13 +60,14 @@ export abstract class BaseCommand extends Command {
    * @param defaultTimeoutMs Longest wait for one answer, unless `--timeout` says otherwise.
    * @throws EhubError `daemon-not-running`.
    */
-  protected control(defaultTimeoutMs = operationTimeoutMs): ControlClient {
+  protected control(defaultTimeoutMs = operationTimeoutMs, isKept = false): ControlClient {
     const daemon = findDaemon({ env: process.env, dataFolder: this.globals['data-dir'] ?? null })
     this.output.detail(`daemon ${daemon.pid} at ${daemon.socketPath}`)
     return new ControlClient({
       socketPath: daemon.socketPath,
       clock: this.clock,
       timeoutMs: this.timeoutMs ?? defaultTimeoutMs,
+      isKept,
       trace: (line) => this.output.detail(line),
     })
   }

@@ -141,7 +141,8 @@ export default class Top extends DataCommand {
       return { source: new RemoteSource({ lag, store, clock: this.clock }), target: { name: host, isLocal } }
     }
     const { DaemonSource } = await import('../tui/daemon-source.ts')
-    const control = this.control()
+    // Asked every second.
+    const control = this.control(undefined, true)
     const { version } = this.config
     const openHub = (hub: string) => openLocalHub({ hub, control, clock: this.clock, random: this.random, version })
     return {
