@@ -1,4 +1,4 @@
-// Everything that can be tried exhaustively: `npm run sweep [-- --only crash,faults,damage] [--slice]`. Exits 1 on any
+// Everything that can be tried exhaustively: `npm run sweep [-- --only crash,faults,damage] [--slice] [--match TEXT]`. Exits 1 on any
 // violation, naming the point that shows it.
 
 import { parseArgs } from 'node:util'
@@ -7,11 +7,14 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: 'crash,faults,damage' },
     slice: { type: 'boolean', default: false },
+    /** Of crash and faults: only scripts whose name has this in it. */
+    match: { type: 'string', default: '' },
     /** Damage: every how many bytes and lengths; 1: all. */
     step: { type: 'string', default: '1' },
   },
 })
-const { scripts } = await import('../test/sim/scripts.ts')
+const all = await import('../test/sim/scripts.ts')
+const scripts = all.scripts.filter(({ name }) => name.includes(values.match))
 const { sweepCrashPoints } = await import('../test/sim/crash-points.ts')
 const { sweepOperations } = await import('../test/sim/nth-operation.ts')
 const { makeIndexedFolder, makeSmallFolder, sweepCorruption } = await import('../test/sim/corruption-sweep.ts')

@@ -4,6 +4,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { runBrokerSeed } from './broker-sim.ts'
 import { runCaptureSeed } from './capture-sim.ts'
+import { runCompactionSeed } from './compaction-sim.ts'
 import { makeIndexedFolder, makeSmallFolder, sweepCorruption } from './corruption-sweep.ts'
 import { sweepCrashPoints } from './crash-points.ts'
 import { openPlainEngine, openSimBroker, openSimEngine } from './engines.ts'
@@ -34,6 +35,7 @@ async function runSeeds({ kind, from, count, twice, isVerbose = false }) {
   const runs = {
     storage: (seed) => runStorageSeed(seed, openSimEngine),
     broker: (seed) => runBrokerSeed(seed, openSimEngine, openSimBroker),
+    compaction: (seed) => runCompactionSeed(seed, openSimEngine),
     capture: (seed) => runCaptureSeed(seed, openSimEngine, openSimBroker),
   }
   const run = runs[kind]

@@ -55,7 +55,7 @@ export function storageConfig(random: SimRandom): StorageConfig {
   }
 }
 
-const stepsShown = 30
+const stepsShown = 90
 
 export async function runStorageSeed(seed: number, openEngine: OpenEngine): Promise<StorageRun> {
   const random = new SimRandom(seed)

@@ -9,7 +9,7 @@ const slotWords = 4
 const slotBytes = slotWords * 4
 /** Beyond this share of slots in use looking one up takes too long. */
 const loadMax = 0.8
-const slotsMin = 1024
+const slotsMin = 16
 const distanceMax = 0xffff_fffe
 
 export class LatestMap {
