@@ -10,7 +10,7 @@ import type { NumberedState } from './journal-files.ts'
 import type { LogState } from './journal-format.ts'
 import type { HostedLog } from './log-host.ts'
 import { logKey } from './paths.ts'
-import { journalEnvelopes, Rehome } from './rehome.ts'
+import { journalEnvelopes, Rehome, removeSuperseded } from './rehome.ts'
 import { plainEnvelope } from './staged-append.ts'
 import { storageError } from './storage-errors.ts'
 import type { FailedLog, LogId, Position } from './storage-engine.ts'
@@ -30,6 +30,8 @@ export interface KnownLog {
   isMoved: boolean
   /** Its newest segment may hold what was refused behind the end: nothing may be added to it. */
   mustMove: boolean
+  /** Files behind the segment it was moved to are still to be removed. */
+  hasSuperseded: boolean
   repairing: Promise<void>
 }
 
@@ -89,7 +91,7 @@ export class KnownLogs {
     if (known?.log !== log) return
     const { state } = log.journalState()
     // A log whose file failed has been given a new segment, of which its handle knows nothing.
-    if (state.end.sequence >= known.state.end.sequence) known.state = state
+    if (!known.isMoved && state.end.sequence >= known.state.end.sequence) known.state = state
     known.end = log.end
     known.log = null
   }
@@ -106,8 +108,8 @@ export class KnownLogs {
 
   /** For the head of a journal file. */
   states(): readonly NumberedState[] {
-    return this.values().map(({ logNumber, state, log }) => {
-      const open = log?.journalState()
+    return this.values().map(({ logNumber, state, log, isMoved }) => {
+      const open = isMoved ? undefined : log?.journalState()
       return open !== undefined && open.state.end.sequence >= state.end.sequence ? open : { logNumber, state }
     })
   }
@@ -146,6 +148,7 @@ export class KnownLogs {
    * the log is opened anew, a row of its own does.
    */
   async #repairOnce(known: KnownLog, log: HostedLog | null): Promise<void> {
+    await this.#clean(known)
     if (known.end.sequence <= known.state.end.sequence && !known.mustMove) return
     const { id } = known.state
     const { disk, clock, nextGeneration, oldestNeeded, log: operatorLog } = this.#parts
@@ -179,10 +182,26 @@ export class KnownLogs {
       known.end = known.state.end
       known.isMoved = true
       known.mustMove = false
+      known.hasSuperseded = true
     } finally {
       await rehome.close()
     }
+    await this.#clean(known)
+  }
+
+  /** Also what an attempt before could not finish: a file that comes back would be taken for a part of the log. */
+  async #clean(known: KnownLog): Promise<void> {
+    if (!known.hasSuperseded) return
+    await removeSuperseded(this.#parts.disk, known.state)
+    known.hasSuperseded = false
   }
 }
 
-const unopened = { log: null, isFound: false, isMoved: false, mustMove: false, repairing: Promise.resolve() }
+const unopened = {
+  log: null,
+  isFound: false,
+  isMoved: false,
+  mustMove: false,
+  hasSuperseded: false,
+  repairing: Promise.resolve(),
+}

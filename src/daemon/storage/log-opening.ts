@@ -58,6 +58,8 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
   const damaged = [...(firstBase > start.sequence ? [missing] : []), ...scan.damaged.filter(({ to }) => to > firstBase)]
     .filter(({ to }) => to > start.sequence)
     .map((damage) => ({ ...damage, from: Math.max(damage.from, start.sequence) }))
+  for (const segment of scan.superseded) segments.splice(segments.indexOf(segment), 1)
+  await removeFiles(files, scan.superseded, parts)
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
   if (!isTrusted) await syncFound(files, state, scan.place, parts.disk)
   const place =
@@ -148,6 +150,7 @@ async function trustState(files: LogFiles, state: LogState): Promise<TailScan> {
       place: { ...place, position: 0 },
       damaged,
       isTorn: files.segments.some(({ baseSequence }) => baseSequence >= state.end.sequence),
+      superseded: [],
     }
   }
   const header = await files.loadHeader(segment)
@@ -158,8 +161,8 @@ async function trustState(files: LogFiles, state: LogState): Promise<TailScan> {
     damaged.push(...(await findDamage(files, segment, state)))
   }
   // Nothing may be added to a segment that is not whole.
-  if (!isWhole) return { place: { ...place, segment: null, position: 0 }, damaged, isTorn: false }
-  return { place, damaged, isTorn: files.segments.at(-1) !== segment }
+  if (!isWhole) return { place: { ...place, segment: null, position: 0 }, damaged, isTorn: false, superseded: [] }
+  return { place, damaged, isTorn: files.segments.at(-1) !== segment, superseded: [] }
 }
 
 async function findDamage(files: LogFiles, segment: Segment, state: LogState): Promise<readonly Damage[]> {
@@ -218,6 +221,10 @@ async function cutTorn(files: LogFiles, place: LogPlace, parts: LogOpeningParts)
     if (from > 0) await truncateTo(files, segment, from)
     parts.log.warn('a torn tail was cut off', { log: logKey(files.id), segment: segment.path, from, bytes })
   }
+  await removeFiles(files, removed, parts)
+}
+
+async function removeFiles(files: LogFiles, removed: readonly Segment[], parts: LogOpeningParts): Promise<void> {
   for (const segment of removed) {
     await parts.files.drop(segment.path)
     await parts.disk.remove(segment.path)

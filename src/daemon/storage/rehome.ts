@@ -75,19 +75,7 @@ export class Rehome {
     // It is durable: what close answers changes nothing.
     await this.close().catch(() => undefined)
     await this.#parts.disk.syncDirectory(logFolder(this.#state.id))
-    await this.#removeSuperseded()
     return { ...this.#state, isExact: true }
-  }
-
-  /** Segments behind the failed one: all they hold is in the new one now. */
-  async #removeSuperseded(): Promise<void> {
-    const { id, segmentBase } = this.#state
-    const { disk } = this.#parts
-    for (const { name } of await disk.list(logFolder(id))) {
-      const base = numberOfName(name, 'log') ?? numberOfName(name, 'index')
-      if (base !== null && base > (segmentBase ?? Infinity)) await disk.remove(`${logFolder(id)}/${name}`)
-    }
-    await disk.syncDirectory(logFolder(id))
   }
 
   /** Gives the file back, also after a failure. */
@@ -125,6 +113,15 @@ export class Rehome {
     this.#chunkBytes = 0
     if (bytes > 0) await this.#file?.write(chunks, this.#state.position - bytes)
   }
+}
+
+/** Removes the segments behind the one a log was moved to: all they hold is in it now. @throws DiskError */
+export async function removeSuperseded(disk: Disk, { id, segmentBase }: LogState): Promise<void> {
+  for (const { name } of await disk.list(logFolder(id))) {
+    const base = numberOfName(name, 'log') ?? numberOfName(name, 'index')
+    if (base !== null && base > (segmentBase ?? Infinity)) await disk.remove(`${logFolder(id)}/${name}`)
+  }
+  await disk.syncDirectory(logFolder(id))
 }
 
 /** Calls `visit` with every envelope the journal holds of a log, oldest first. @throws DiskError */

@@ -21,6 +21,8 @@ export interface TailScan {
   readonly damaged: readonly Damage[]
   /** What lies behind `place` was written and not synced; segments behind it hold nothing else. */
   readonly isTorn: boolean
+  /** All they hold is in a segment made later: the log had gone on in it, and a power cut brought their names back. */
+  readonly superseded: readonly Segment[]
 }
 
 /** A place where the log may have to be cut. */
@@ -52,15 +54,21 @@ export async function scanTail(
 ): Promise<TailScan> {
   const scan = new Scan(place, limits)
   const found = files.segments.slice(from)
+  const superseded: Segment[] = []
   for (const [index, segment] of found.entries()) {
-    await files.loadHeader(segment)
+    const header = await files.loadHeader(segment)
+    if (scan.isSuperseded(segment)) {
+      superseded.push(segment)
+      continue
+    }
     const next = found[index + 1]
-    const previous = next === undefined ? null : ((await files.loadHeader(next))?.previous ?? null)
+    const nextHeader = next === undefined ? null : await files.loadHeader(next)
+    const previous = (nextHeader?.generation ?? 0) < (header?.generation ?? 0) ? null : (nextHeader?.previous ?? null)
     // Where the next segment says that this one ended, it ended, also after a failed sync left more in it.
     const limit = previous?.baseSequence === segment.baseSequence ? previous.endPosition : Infinity
     await scan.walk(files, segment, segment.header?.compacted?.endPosition ?? limit)
   }
-  return scan.result()
+  return { ...scan.result(), superseded }
 }
 
 class Scan {
@@ -145,7 +153,13 @@ class Scan {
     this.#claimedOffset = Math.max(this.#claimedOffset, end.offset)
   }
 
-  result(): TailScan {
+  /** Whether it begins in the middle of what was found, and was made before it. */
+  isSuperseded({ baseSequence, header }: Segment): boolean {
+    const made = this.#place.segment?.header?.generation ?? 0
+    return header !== null && header.generation < made && baseSequence < this.#place.end.sequence
+  }
+
+  result(): Omit<TailScan, 'superseded'> {
     // Holes come in order: the first that nothing vouches for is where the log ends.
     const unproven = this.#holes.find(({ damage }) => damage.from >= this.#claimedEnd)
     const proven = this.#holes.filter(({ damage }) => damage.from < this.#claimedEnd).map(({ damage }) => damage)

@@ -4,7 +4,7 @@ import { isEhubError } from '../../../src/base/error.ts'
 import { encodeVersionSlot } from '../../../src/daemon/storage/journal-format.ts'
 import { BatchMaker, plain, readAll } from '../../conformance/log-contract.ts'
 import { crashOutcomes, SimDisk } from '../../sim/sim-disk.ts'
-import { id, openLogOn, openOn, os, sequencesOf, sync } from './builders.ts'
+import { id, openLogOn, openOn, os, sequencesOf, smallOptions, sync } from './builders.ts'
 
 for (const outcome of crashOutcomes) {
   test(`what was acknowledged under sync is there after a power cut: ${outcome}`, async (t) => {
@@ -271,3 +271,42 @@ for (const [what, firstByte, ends] of [
     assert.equal(later.end.sequence, after.end.sequence)
   })
 }
+
+test('segments a log was moved away from are not read when a power cut brings their names back', async (t) => {
+  // A log of durability os went on in the middle of what it held, with the old events at numbers that were given again.
+  for (const outcome of crashOutcomes) {
+    const disk = new SimDisk()
+    const options = { ...smallOptions, tailBytesPerLogMax: 100_000 }
+    const { engine } = await openOn(disk, options)
+    const log = await engine.openLog(id, os)
+    const maker = new BatchMaker()
+    const batches = maker.batches(6, 2500)
+    for (const batch of batches) await log.append([batch])
+    let hasFailed = false
+    let isMoved = false
+    disk.faults = ({ kind, path }) => {
+      if (kind === 'sync' && path.endsWith('1.log') && !hasFailed) {
+        hasFailed = true
+        return { kind: 'error', code: 'EIO' }
+      }
+      if (kind === 'remove' && path.endsWith('5.log')) isMoved = true
+      return kind === 'syncDirectory' && isMoved ? { kind: 'error', code: 'EIO' } : null
+    }
+    await log.close().catch(() => undefined)
+    assert.ok(isMoved)
+    const cut = disk.crash(outcome)
+    // Of the last one the power cut leaves the header alone.
+    const last = 'logs/ns1.h1/0/00000000000000000005.log'
+    if (cut.files().has(last)) cut.corrupt(last, (bytes) => bytes.subarray(0, 1024))
+    const { engine: second, log: after } = await openLogOn(t, cut, os, options)
+    const { end } = after
+    assert.deepEqual(plain(await readAll(after)), plain(batches.slice(0, end.sequence)), outcome)
+    const more = new BatchMaker(end.sequence, end.offset)
+    more.timeMs = maker.timeMs
+    const added = more.batches(4, 700)
+    for (const batch of added) await after.append([batch])
+    await second.close()
+    const { log: later } = await openLogOn(t, cut, os, options)
+    assert.deepEqual(plain(await readAll(later, 1e6)), plain([...batches.slice(0, end.sequence), ...added]), outcome)
+  }
+})
