@@ -34,18 +34,15 @@ function publishingWith(publisher: Partial<Publisher>): (broker: Broker) => Brok
     new Proxy(publisher, {
       get: (target, key) => (key in target ? target : usual)[key as keyof typeof usual],
     }) as Publisher
-  return (broker) => ({ ...boundMethods(broker), openPublisher }) as Broker
-}
-
-/** Methods of a class with private fields work on their own object only. */
-function boundMethods(broker: Broker): Partial<Broker> {
-  const methods: Record<string, unknown> = {}
-  const prototype = Object.getPrototypeOf(broker) as Record<string, unknown>
-  for (const name of Object.getOwnPropertyNames(prototype)) {
-    const method = prototype[name]
-    if (typeof method === 'function' && name !== 'constructor') methods[name] = method.bind(broker)
-  }
-  return methods as Partial<Broker>
+  // A class with private fields works on its own object only: what it offers is asked of it, its methods are bound to it.
+  return (broker) =>
+    new Proxy(broker, {
+      get: (target, key) => {
+        if (key === 'openPublisher') return openPublisher
+        const value: unknown = Reflect.get(target, key, target)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
 }
 
 class SlowPublisher implements Partial<Publisher> {
