@@ -5,6 +5,7 @@ import { commits } from './commits.ts'
 import { capture } from './capture.ts'
 import { checkpoints } from './checkpoints.ts'
 import { delivering } from './delivering.ts'
+import { exporting } from './export.ts'
 import { latency } from './latency.ts'
 import { machine } from './machine.ts'
 import { idle, largeFile } from './memory.ts'
@@ -18,6 +19,7 @@ export const benches: readonly Bench[] = [
   singles,
   batches,
   delivering,
+  exporting,
   latency,
   checkpoints,
   commits,
