@@ -1,5 +1,7 @@
-// Where the time goes: one load against ehub from its sources under `--cpu-prof`, then the functions by their own time.
-//   node_modules/.bin/node test/bench/profile.ts singles-os|singles-sync|batches-sync|bursts|partitions|delivering|connections [seconds] [--keep FILE]
+// Where the time goes: one load against ehub from its sources under `--cpu-prof`, then the functions of its main thread by their own
+// time while the load ran, first half left out: that is where code is compiled. Time the thread did not get counts as well.
+//   node_modules/.bin/node test/bench/profile.ts LOAD [seconds] [--keep FILE]
+// Loads: singles-os singles-sync batches-sync bursts partitions connections delivering latency-os latency-sync
 
 import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,6 +11,8 @@ import { topFunctions } from './frame/cpu-profile.ts'
 import { runLoad } from './frame/workers.ts'
 import type { Latencies } from './frame/statistics.ts'
 import type { BurstJob } from './load/amqp-bursts.ts'
+import type { AmqpLatencyJob } from './load/amqp-latency.ts'
+import type { LatencyResult } from './load/latency.ts'
 import type { ReceiverJob } from './load/amqp-receiver.ts'
 import type { LoadResult } from './load/job.ts'
 import { type Ehub, startEhub } from './subjects/ehub.ts'
@@ -20,6 +24,8 @@ const loads: Readonly<Record<string, (ehub: Ehub, seconds: number) => Promise<Lo
   'singles-sync': (ehub, seconds) => publish(ehub, 'sync', 1, 1, seconds),
   'batches-sync': (ehub, seconds) => publish(ehub, 'sync', 100, 1, seconds),
   connections: (ehub, seconds) => publish(ehub, 'sync', 1, 500, seconds),
+  'latency-os': (ehub, seconds) => latency(ehub, 'os', seconds),
+  'latency-sync': (ehub, seconds) => latency(ehub, 'sync', seconds),
   partitions: async (ehub, seconds) => {
     const addresses = Array.from({ length: 256 }, (_, partition) => `many/Partitions/${partition}`)
     const job = { addresses, connections: 1, batchEvents: 1, inFlight: 5_000, warmUpMs: 500, seconds, bodyBytes }
@@ -58,6 +64,28 @@ const loads: Readonly<Record<string, (ehub: Ehub, seconds: number) => Promise<Lo
   },
 }
 
+/** 400 events a second, each to be received at once. */
+async function latency(ehub: Ehub, hub: string, seconds: number): Promise<LoadResult> {
+  const taken = await runLoad<LatencyResult>('load/amqp-latency.ts', {
+    port: ehub.port,
+    user: ehub.user,
+    key: ehub.key,
+    bodyBytes,
+    eventsPerSecond: 400,
+    warmUpMs: 1_000,
+    seconds,
+    senderAddress: `${hub}/Partitions/0`,
+    receiverAddress: `${hub}/ConsumerGroups/$Default/Partitions/0`,
+  } satisfies AmqpLatencyJob)
+  const { p50Ms, p99Ms, sent, cpuShare } = taken
+  process.stdout.write(`p50 ${p50Ms.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms\n`)
+  return { events: sent, bytes: sent * bodyBytes, seconds, eventsPerSecond: 400, cpuShare, eventsInAll: sent }
+}
+
+function monotonicMicros(): number {
+  return Number(process.hrtime.bigint() / 1000n)
+}
+
 async function publish(ehub: Ehub, hub: string, batchEvents: number, connections: number, seconds: number) {
   const inFlight = batchEvents === 1 ? Math.max(50, 50_000 / connections) : 200
   const job = { addresses: [hub], connections, batchEvents, inFlight, warmUpMs: 500, seconds, bodyBytes }
@@ -79,19 +107,27 @@ try {
     ],
     nodeFlags: ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', join(folder, 'profile')],
   })
+  const beganMicros = monotonicMicros()
   const result = await load(ehub, Number(seconds))
+  const endedMicros = monotonicMicros()
   await ehub.stop()
   const file = readdirSync(join(folder, 'profile'))[0]
   if (file === undefined) throw new Error('no profile was written')
   const path = join(folder, 'profile', file)
   if (keep !== undefined) copyFileSync(path, keep)
-  const { busyShare, top } = topFunctions(path, 40)
+  const fromMicros = (beganMicros + endedMicros) / 2
+  const { busyShare, busyMicros, top } = topFunctions(path, 40, fromMicros, endedMicros)
   process.stdout.write(
     `${name}: ${Math.round(result.eventsPerSecond)} events/s, generator CPU ${result.cpuShare.toFixed(2)}\n`,
   )
-  process.stdout.write(`busy ${(busyShare * 100).toFixed(0)} % of the recording; shares of the busy time:\n`)
+  // Events come evenly enough for half of them to belong to half of the time.
+  const eventMicros = busyMicros / (result.eventsInAll / 2)
+  process.stdout.write(
+    `main thread busy ${(busyShare * 100).toFixed(0)} % of the second half, ${eventMicros.toFixed(2)} us an event:\n`,
+  )
   for (const { name: functionName, share } of top) {
-    process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${functionName}\n`)
+    const micros = (share * eventMicros).toFixed(2).padStart(8)
+    process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} % ${micros} us  ${functionName}\n`)
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })

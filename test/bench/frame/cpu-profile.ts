@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs'
 
 interface CpuProfile {
+  /** Microseconds of the machine's monotonic clock, as `process.hrtime` has it. */
+  readonly startTime: number
   readonly nodes: readonly {
     readonly id: number
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number }
@@ -18,11 +20,16 @@ export interface FunctionShare {
   readonly share: number
 }
 
-/** Functions by their own time, most first; `fromShare`..`toShare` cuts start and end of the recording away. */
-export function topFunctions(
-  path: string,
-  count: number,
-): { readonly busyShare: number; readonly top: FunctionShare[] } {
+export interface ProfileSummary {
+  /** Of the time looked at. */
+  readonly busyShare: number
+  readonly busyMicros: number
+  /** By their own time, most first. */
+  readonly top: readonly FunctionShare[]
+}
+
+/** The `count` functions with the most time of their own between two readings of the monotonic clock, in microseconds. */
+export function topFunctions(path: string, count: number, fromMicros: number, toMicros: number): ProfileSummary {
   const profile = JSON.parse(readFileSync(path, 'utf8')) as CpuProfile
   const names = new Map(
     profile.nodes.map(({ id, callFrame }) => {
@@ -33,8 +40,12 @@ export function topFunctions(
   )
   const times = new Map<string, number>()
   let total = 0
+  let at = profile.startTime
   for (const [index, id] of profile.samples.entries()) {
-    const took = profile.timeDeltas[index] ?? 0
+    at += profile.timeDeltas[index] ?? 0
+    if (at < fromMicros || at > toMicros) continue
+    // A sample stands for the time until the next one.
+    const took = profile.timeDeltas[index + 1] ?? 0
     const name = names.get(id) ?? '(unknown)'
     times.set(name, (times.get(name) ?? 0) + took)
     total += took
@@ -45,5 +56,5 @@ export function topFunctions(
     .toSorted(([, a], [, b]) => b - a)
     .slice(0, count)
     .map(([name, took]) => ({ name, share: took / busy }))
-  return { busyShare: busy / total, top }
+  return { busyShare: busy / total, busyMicros: busy, top }
 }
