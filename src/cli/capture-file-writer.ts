@@ -7,7 +7,7 @@ import { crc32 } from 'node:zlib'
 import { EhubError } from '../base/error.ts'
 import type { Random } from '../base/random.ts'
 import type { Codec } from '../wire/capture/avro-codec.ts'
-import { AvroFileWriter, syncBytes } from '../wire/capture/avro-file.ts'
+import { AvroFileWriter, blockBytesDefault, syncBytes } from '../wire/capture/avro-file.ts'
 import { CaptureEncoder } from '../wire/capture/capture-encoder.ts'
 import type { NameFormat } from '../wire/capture/file-name.ts'
 import type { EventReader } from '../wire/events/event.ts'
@@ -134,8 +134,10 @@ export class CaptureFileWriter {
   }
 
   #begin(sequence: number, timeMs: number): OpenFile {
-    const { codec, random } = this.#options
-    const writer = new AvroFileWriter(codec, { sync: random.bytes(syncBytes) })
+    const { codec, random, split } = this.#options
+    // A file smaller than a block has a smaller block.
+    const blockBytes = Math.min(blockBytesDefault, split.bytes ?? blockBytesDefault)
+    const writer = new AvroFileWriter(codec, { sync: random.bytes(syncBytes), blockBytes })
     const name = this.#nameFor(timeMs)
     const path = this.#partPath(name)
     let fd: number
