@@ -13,6 +13,7 @@ import { curves, dirty } from './partitions.ts'
 import { batches, singles } from './publishing.ts'
 import { restart } from './restart.ts'
 import { startUp } from './start-up.ts'
+import { top } from './top.ts'
 
 export const benches: readonly Bench[] = [
   machine,
@@ -26,6 +27,7 @@ export const benches: readonly Bench[] = [
   dirty,
   curves,
   startUp,
+  top,
   restart,
   idle,
   largeFile,
