@@ -44,9 +44,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: storage('commit-journal.ts'),
-        find: '      await file.sync()\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+        find: '      await file.sync()\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#commitGroups += 1',
         replace:
-          '    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+          '    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#commitGroups += 1',
       },
     ],
   },
@@ -71,8 +71,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: storage('format.ts'),
-        find: 'crc32c(from.subarray(at + 4, end)) === header.crc',
-        replace: 'header.crc === header.crc',
+        find: 'crc32c(from.subarray(at + 4, end)) !== header.crc',
+        replace: 'header.crc !== header.crc',
       },
     ],
   },
@@ -137,9 +137,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: storage('commit-journal.ts'),
-        find: '      await file.sync()\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+        find: '      await file.sync()\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#commitGroups += 1',
         replace:
-          '      await file.sync().catch(() => file.sync())\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#position += bytes',
+          '      await file.sync().catch(() => file.sync())\n    } catch (error) {\n      await this.#abandonFile(items, error)\n      return\n    }\n    this.#commitGroups += 1',
       },
     ],
   },

@@ -31,7 +31,8 @@ const open = () =>
 async function openLogs(engine: StorageEngine): Promise<PartitionLog[]> {
   const logs: PartitionLog[] = []
   for (let i = 0; i < Number(logCount); i++) {
-    logs.push(await engine.openLog({ group: 'ns/h', partition: i }, { durability: 'sync', segmentBytes: 200_000 }))
+    const id = { group: `ns/h${Math.floor(i / 1000)}`, partition: i % 1000 }
+    logs.push(await engine.openLog(id, { durability: 'sync', segmentBytes: 200_000 }))
   }
   return logs
 }

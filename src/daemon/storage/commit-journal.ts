@@ -220,8 +220,8 @@ export class CommitJournal {
   async #commitGroup(items: readonly JournalItem[]): Promise<void> {
     const file = this.#file
     assert(file !== null, 'a journal that commits has a file')
-    const { chunks, bytes } = this.#encode(items)
     const beganMs = this.#parts.clock.monotonicMs()
+    const { chunks, bytes } = this.#encode(items)
     try {
       await this.#write(file, chunks, bytes)
     } catch (error) {
