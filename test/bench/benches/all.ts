@@ -4,6 +4,7 @@ import type { Bench } from '../frame/context.ts'
 import { commits } from './commits.ts'
 import { capture } from './capture.ts'
 import { checkpoints } from './checkpoints.ts'
+import { compaction } from './compaction.ts'
 import { delivering } from './delivering.ts'
 import { exporting } from './export.ts'
 import { latency } from './latency.ts'
@@ -32,4 +33,5 @@ export const benches: readonly Bench[] = [
   idle,
   largeFile,
   capture,
+  compaction,
 ]
