@@ -12,6 +12,7 @@ import type { Damage } from './log-reader.ts'
 import type { LogPlace } from './log-writer.ts'
 import { groupFolder, indexPath, logFolder, logKey, numbered, tornFolder } from './paths.ts'
 import { Segment } from './segment.ts'
+import { syncPool } from './segment-pool.ts'
 import type { LogId, Position } from './storage-engine.ts'
 import { scanTail, type TailScan } from './tail-scan.ts'
 
@@ -286,6 +287,7 @@ async function syncFound(files: LogFiles, state: LogState | null, place: LogPlac
     }
   }
   await disk.syncDirectory(logFolder(files.id))
+  await syncPool(disk)
 }
 
 /** Tells the newest segment how far it is filled. One that lost its end is closed: what comes goes into a new one. */

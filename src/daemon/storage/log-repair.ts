@@ -18,6 +18,7 @@ import {
 import type { LogState } from './journal-format.ts'
 import type { Damage } from './log-reader.ts'
 import { logFolder, logKey, numberOfName, segmentPath } from './paths.ts'
+import { syncPool } from './segment-pool.ts'
 import { SegmentWalker } from './segment-walker.ts'
 import type { LogId, Position } from './storage-engine.ts'
 
@@ -112,7 +113,9 @@ export class LogRepair {
   async #syncOpen(): Promise<void> {
     for (const { file } of this.#segments.values()) await file.sync()
     // Also for files that were there: the process before may have made them without getting this far.
-    if (this.#segments.size > 0) await this.#disk.syncDirectory(logFolder(this.id))
+    if (this.#segments.size === 0) return
+    await this.#disk.syncDirectory(logFolder(this.id))
+    await syncPool(this.#disk)
   }
 
   async #closeOpen(): Promise<void> {

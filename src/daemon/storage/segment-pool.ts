@@ -129,3 +129,15 @@ export class SegmentPool {
     return this.#free.length + moreFiles < this.#filesMax && this.#bytes + moreBytes + bytes <= this.#bytesMax
   }
 }
+
+/**
+ * Makes it durable that files which another process took out of the pool are no longer there: a power cut could otherwise give a
+ * segment that is built upon its old name back. @throws DiskError
+ */
+export async function syncPool(disk: Disk): Promise<void> {
+  try {
+    await disk.syncDirectory(poolFolder)
+  } catch (error) {
+    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
+  }
+}
