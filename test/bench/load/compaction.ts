@@ -101,7 +101,18 @@ work<CompactionJob>(async (job, runner) => {
   await broker.close()
   await engine.close()
   const { bytesBefore, bytesAfter, eventsRemoved, passes } = step
-  runner.result({ seconds, cpuSeconds: (user + system) / 1e6, bytesBefore, bytesAfter, eventsRemoved, passes, rssMax, rssBefore, without, during })
+  runner.result({
+    seconds,
+    cpuSeconds: (user + system) / 1e6,
+    bytesBefore,
+    bytesAfter,
+    eventsRemoved,
+    passes,
+    rssMax,
+    rssBefore,
+    without,
+    during,
+  })
 
   /** One event after the other, a millisecond apart, until the time is over. */
   async function publishUntil(to: Publisher, now: () => number, lasts: number): Promise<Latencies> {
