@@ -18,6 +18,12 @@ import type { SegmentPool } from './segment-pool.ts'
 import { SparseIndex } from './sparse-index.ts'
 import type { LogId } from './storage-engine.ts'
 
+export interface LoadedIndex {
+  readonly index: SparseIndex
+  /** It tells of everything in the segment. */
+  readonly isComplete: boolean
+}
+
 export interface LogFilesParts {
   readonly disk: Disk
   readonly files: FileCache
@@ -174,16 +180,22 @@ export class LogFiles {
     }
   }
 
-  /** The index file of a sealed segment, null when there is none that fits. A read error is the same as none. */
-  async loadIndex(segment: Segment, endPosition: number): Promise<SparseIndex | null> {
+  /**
+   * The index file of a segment, null when there is none that fits; it may end before the segment does. A read error is the
+   * same as none.
+   */
+  async loadIndex(segment: Segment, endPosition: number): Promise<LoadedIndex | null> {
     if (segment.header === null) return null
     try {
       const found = await this.#parts.files.use(indexPath(this.id, segment.baseSequence), 'read', async (file) => {
         const bytes = Buffer.alloc(await file.size())
         return decodeIndex(bytes.subarray(0, await file.read(bytes, 0)))
       })
-      if (found?.endPosition !== endPosition) return null
-      return SparseIndex.from(found, segment.header.generation, segment.baseSequence)
+      if (found === null || found.endPosition > endPosition) return null
+      const index = SparseIndex.from(found, segment.header.generation, segment.baseSequence)
+      if (index === null) return null
+      segment.indexedPosition = found.endPosition
+      return { index, isComplete: found.endPosition === endPosition }
     } catch (error) {
       if (error instanceof DiskError) return null
       throw error
@@ -192,15 +204,23 @@ export class LogFiles {
 
   /** Writes the index of a segment that is complete. Not synced: a lost or torn one is made again from the segment. */
   async saveIndex(segment: Segment, endSequence: number): Promise<void> {
-    const { header, index } = segment
-    if (header === null || index === null || index.count === 0) return
+    if (segment.index === null || segment.index.count === 0) return
     segment.isIndexed = true
+    await this.checkpointIndex(segment, segment.nextPosition, endSequence)
+  }
+
+  /** As `saveIndex`, for what is synced of a segment that still grows: a start then reads only what came behind it. */
+  async checkpointIndex(segment: Segment, endPosition: number, endSequence: number): Promise<void> {
+    const { header, index } = segment
+    const entries = index?.entries().filter(({ position }) => position < endPosition) ?? []
+    if (header === null || entries.length === 0) return
+    segment.indexedPosition = endPosition
     const bytes = encodeIndex({
       generation: header.generation,
       baseSequence: segment.baseSequence,
-      endPosition: segment.nextPosition,
+      endPosition,
       endSequence,
-      entries: index.entries(),
+      entries,
     })
     const path = indexPath(this.id, segment.baseSequence)
     await this.#removeIfThere(path)

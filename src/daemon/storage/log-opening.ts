@@ -39,6 +39,8 @@ export interface LogOpeningParts extends LogFilesParts {
 const tornFilesMax = 64
 const tornBytesMax = 16 * 1024 * 1024
 const rewriteBytes = 1024 * 1024
+/** Of so small a segment no index is made: what comes is noted in an empty one. */
+const indexlessBytes = 64 * 1024
 
 /**
  * @param known What the journal says of the log, null when it knows nothing of it.
@@ -294,6 +296,8 @@ async function syncFound(files: LogFiles, state: LogState | null, place: LogPlac
 async function settle(files: LogFiles, place: LogPlace): Promise<LogPlace> {
   if (place.segment !== null) {
     place.segment.placeAt(place.position)
+    // Before its first entry a small segment is read from its beginning.
+    if (place.position <= indexlessBytes) place.segment.startIndex()
     return place
   }
   const { active } = files

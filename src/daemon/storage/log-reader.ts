@@ -271,12 +271,27 @@ export class LogReader {
 
   async #loadOrScanIndex(segment: Segment, end: SegmentEnd): Promise<SparseIndex> {
     await this.#parts.files.loadHeader(segment)
-    return (await this.#parts.files.loadIndex(segment, end.position)) ?? (await this.#scanIndex(segment, end))
+    const loaded = await this.#parts.files.loadIndex(segment, end.position)
+    if (loaded === null) return this.#scanIndex(segment, end)
+    return loaded.isComplete ? loaded.index : this.#completeIndex(segment, end, loaded.index)
   }
 
-  async #scanIndex(segment: Segment, end: SegmentEnd): Promise<SparseIndex> {
-    const index = new SparseIndex()
-    await this.#walk(segment, end, null, scanWindowBytes, (item) => {
+  /** What came behind an index that was written while the segment grew. */
+  async #completeIndex(segment: Segment, end: SegmentEnd, index: SparseIndex): Promise<SparseIndex> {
+    try {
+      return await this.#scanIndex(segment, end, index)
+    } catch (error) {
+      if (!(error instanceof DoubtfulIndex)) throw error
+      return this.#scanIndex(segment, end)
+    }
+  }
+
+  async #scanIndex(segment: Segment, end: SegmentEnd, index = new SparseIndex()): Promise<SparseIndex> {
+    const from = index.last
+    let isFirst = true
+    await this.#walk(segment, end, from, scanWindowBytes, (item) => {
+      if (isFirst && from !== null && item.kind === 'hole') throw new DoubtfulIndex()
+      isFirst = false
       if (item.kind === 'batch') index.note(item.batch, item.position)
       return 'go on'
     })

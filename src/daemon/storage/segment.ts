@@ -38,6 +38,8 @@ export class Segment {
   isSealed = false
   /** Its index is in a file. */
   isIndexed = false
+  /** Up to where an index file tells of it. */
+  indexedPosition = headerBytes
   /** What its name says of a segment that compaction made. */
   readonly compacted: SegmentName['compacted']
   /** Compaction put another in its place: who was about to read it looks again. */

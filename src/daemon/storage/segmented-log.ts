@@ -32,6 +32,8 @@ import { offsetEnd } from './survivors.ts'
 
 // Damaged ranges remembered; more say no more.
 const damagedMax = 1000
+// What a start reads at most of the newest segment, beside what was not synced, to know what is where in it.
+const indexCheckpointBytes = 1024 * 1024
 
 export class SegmentedLog implements HostedLog {
   readonly id: LogId
@@ -160,11 +162,18 @@ export class SegmentedLog implements HostedLog {
     const { segments } = this.#files
     for (const [index, segment] of segments.entries()) {
       const next = segments[index + 1]
+      if (next === undefined) await this.#checkpointIndex(segment)
       if (next === undefined || segment.isIndexed || segment.isDirty || segment.writtenPosition < segment.nextPosition)
         continue
       // Only a convenience: a missing index is made again from the segment.
       await this.#files.saveIndex(segment, next.baseSequence).catch(() => undefined)
     }
+  }
+
+  async #checkpointIndex(segment: Segment): Promise<void> {
+    const { synced } = this.#appender.writer
+    if (synced.segment !== segment || synced.position - segment.indexedPosition < indexCheckpointBytes) return
+    await this.#files.checkpointIndex(segment, synced.position, synced.end.sequence).catch(() => undefined)
   }
 
   // ------------------------------------------------------------ read

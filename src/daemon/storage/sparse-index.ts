@@ -22,6 +22,10 @@ export class SparseIndex {
     return this.#count
   }
 
+  get last(): IndexEntry | null {
+    return this.#entry(this.#count - 1)
+  }
+
   /** Whether a batch at `position` would be added by `note`. */
   isDue(position: number): boolean {
     return this.#count === 0 || position - this.#field(this.#count - 1, positionField) >= stepBytes

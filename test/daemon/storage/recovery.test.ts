@@ -310,3 +310,30 @@ test('segments a log was moved away from are not read when a power cut brings th
     assert.deepEqual(plain(await readAll(later, 1e6)), plain([...batches.slice(0, end.sequence), ...added]), outcome)
   }
 })
+
+test('after a kill the newest segment is read only behind its last index checkpoint', async (t) => {
+  const disk = new SimDisk()
+  const options = { ...smallOptions, journalFileBytes: 256 * 1024 }
+  const { engine } = await openOn(disk, options)
+  const large = { ...sync, segmentBytes: 64 * 1024 * 1024 }
+  const log = await engine.openLog(id, large)
+  const batches = new BatchMaker().batches(48, 100_000)
+  for (const batch of batches) await log.append([batch])
+  const after = disk.kill()
+  const readBytes: number[] = []
+  const open = after.open.bind(after)
+  after.open = async (path, mode) => {
+    const file = await open(path, mode)
+    const read = file.read.bind(file)
+    file.read = async (into, at) => {
+      if (path.endsWith('.log')) readBytes.push(into.length)
+      return read(into, at)
+    }
+    return file
+  }
+  const { log: recovered } = await openLogOn(t, after, large, options)
+  assert.equal((await recovered.read(47, 1)).at(0)?.baseSequence, 47)
+  const sum = readBytes.reduce((total, bytes) => total + bytes, 0)
+  assert.ok(sum < 2_600_000, `${sum} of 4,800,000 bytes were read`)
+  assert.deepEqual(plain(await readAll(recovered)), plain(batches))
+})
