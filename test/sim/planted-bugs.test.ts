@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { findPlanted } from './planted.ts'
 import { plantedBugs } from './planted-bugs.ts'
@@ -19,6 +20,15 @@ const quick = [
 
 test('there are at least eight planted bugs', () => {
   assert.ok(plantedBugs.length >= 8)
+})
+
+test('every line to plant a bug in is there once', () => {
+  for (const { name, edits } of plantedBugs) {
+    for (const { file, find } of edits) {
+      const source = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+      assert.equal(source.split(find).length, 2, `${name}, ${file}: ${find}`)
+    }
+  }
 })
 
 for (const name of quick) {
