@@ -4,6 +4,7 @@
 import { isEhubError } from '../../src/base/error.ts'
 import type { Publisher, Receiver, StartPosition } from '../../src/daemon/broker/broker-api.ts'
 import { BrokerCheckpoints } from './broker-checkpoints.ts'
+import { BrokerRetention } from './broker-retention.ts'
 import { BrokerWorld, type OpenBroker, type WorldHub } from './broker-world.ts'
 import { eventsOf, publicationPayload } from './event-body.ts'
 import { type Fault, failRandomly, noFaults } from './faults.ts'
@@ -20,6 +21,8 @@ export interface BrokerConfig {
   readonly crashes: 'none' | 'some' | 'many'
   readonly faults: 'none' | 'rare' | 'sync' | 'full'
   readonly capacityBytes: number
+  /** Settings of hubs change and much time passes. */
+  readonly hasRetention: boolean
 }
 
 const crashSteps = { none: 0, some: 3, many: 10 }
@@ -39,6 +42,7 @@ export class BrokerLife {
   readonly #random: SimRandom
   readonly #config: BrokerConfig
   readonly #checkpoints: BrokerCheckpoints
+  readonly #retention: BrokerRetention
   #isHealed = false
   #publishers = new Map<string, Publisher>()
   #readers: Reader[] = []
@@ -51,6 +55,7 @@ export class BrokerLife {
     this.#config = config
     this.world = new BrokerWorld(openEngine, openBroker, random.split('world'), config.capacityBytes)
     this.#checkpoints = new BrokerCheckpoints(this.world, random.split('checkpoints'))
+    this.#retention = new BrokerRetention(this.world, random.split('retention'), config.faults === 'none')
   }
 
   async run(): Promise<void> {
@@ -73,6 +78,7 @@ export class BrokerLife {
     const hub = this.world.hub(`hub${random.below(this.#config.hubs)}`)
     if (hub.presence === 'maybe' || [...hub.groups.values()].includes('maybe')) return this.#restart('kill')
     if (hub.presence === 'absent') return this.#createHub(hub)
+    if (this.#config.hasRetention && random.chance(0.25)) return this.#retain(hub)
     const draw = random.below(100 + crashSteps[this.#config.crashes] * 3)
     if (draw < 38) return this.#publish(hub)
     if (draw < 58) return this.#read()
@@ -91,6 +97,22 @@ export class BrokerLife {
     this.steps.push(`power goes at operation ${this.world.disk.stopAfter}`)
   }
 
+  async #retain(hub: WorldHub): Promise<void> {
+    const draw = this.#random.below(10)
+    if (draw < 3) {
+      await this.#settle()
+      if (this.world.disk.isStopped) return
+      this.steps.push(await this.#retention.change(hub))
+    } else if (draw < 6) {
+      this.steps.push(`look at ${hub.name}`)
+      await this.#retention.look(hub)
+    } else {
+      this.steps.push('time passes')
+      this.world.clock.advance(this.#random.pick([10_000, 60_000, 120_000, 120_001]))
+      await this.world.quiesce()
+    }
+  }
+
   // ------------------------------------------------------------ entities
 
   async #createHub(hub: WorldHub): Promise<void> {
@@ -101,6 +123,7 @@ export class BrokerLife {
     if (outcome.kind !== 'done') return
     hub.presence = 'present'
     hub.description = outcome.value
+    this.#retention.made(outcome.value)
     hub.groups.clear()
     hub.groups.set('$Default', 'present')
     this.#checkpoints.madeGroup(hub, '$Default')
@@ -180,6 +203,11 @@ export class BrokerLife {
       return
     }
     this.#numbers.set(producer, firstNumber + count)
+    this.#retention.stored(hub.description!, receipt.group.partition, {
+      sequence: receipt.sequence,
+      count,
+      timeMs: receipt.enqueuedTimeMs,
+    })
     const { generation } = this.world
     const { group, sequence } = receipt
     this.steps.push(`publish ${hub.name}/${group.partition} ${producer}/${firstNumber} ×${count} at ${sequence}`)
@@ -253,6 +281,8 @@ export class BrokerLife {
     const reader = this.#random.pick(idle)
     this.steps.push(`read with ${reader.id} at ${reader.receiver.nextSequence}`)
     const from = reader.receiver.nextSequence
+    const hub = this.world.hubs.get(reader.receiver.hub)?.description ?? null
+    const oldestMs = hub === null ? -Infinity : this.#retention.oldestReadable(hub)
     let batches: ReturnType<Receiver['next']>
     try {
       batches = reader.receiver.next(this.#random.pick([1, 500, 5000]))
@@ -265,6 +295,7 @@ export class BrokerLife {
         for (const [i, event] of eventsOf(batch.payload).entries()) {
           const sequence = batch.baseSequence + i
           if (sequence < from) continue
+          this.#retention.judgeRead(reader.receiver.hub, sequence, batch.enqueuedTimeMs, oldestMs)
           this.world.record({
             type: 'read',
             reader: reader.id,
@@ -322,7 +353,10 @@ export class BrokerLife {
   }
 
   async #advance(): Promise<void> {
-    if (this.#random.chance(0.3)) this.world.clock.jumpWall(this.#random.pick([-3_600_000, -1000, 1000, 3_600_000]))
+    if (this.#random.chance(0.3) && (!this.#config.hasRetention || this.#retention.mayJump)) {
+      this.world.clock.jumpWall(this.#random.pick([-3_600_000, -1000, 1000, 3_600_000]))
+      this.#retention.jumped()
+    }
     this.world.clock.advance(this.#random.pick([1, 100, 5000]))
     this.steps.push('advance')
     await this.world.quiesce()
@@ -362,6 +396,7 @@ export class BrokerLife {
       return this.#restart(outcome)
     }
     if (opened.kind === 'stopped') return this.#restart(outcome === 'kill' ? 'kill' : this.#randomOutcome())
+    this.#retention.restarted()
     this.#setFaults()
     this.#checkpoints.readAll()
   }

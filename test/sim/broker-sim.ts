@@ -25,6 +25,7 @@ export function brokerConfig(random: SimRandom): BrokerConfig {
     steps: random.between(20, 90),
     padding: random.pick([0, 30, 200, 1000]),
     crashes: random.pick(['none', 'some', 'some', 'many'] as const),
+    hasRetention: random.chance(0.5),
   }
 }
 

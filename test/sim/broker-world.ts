@@ -79,7 +79,11 @@ export class BrokerWorld {
     return this.broker!.ownerCaller('')
   }
 
+  /** Called before an observation is judged. */
+  onRecord: () => void = () => undefined
+
   record(entry: HistoryEntry): void {
+    if (entry.type === 'read' || entry.type === 'stored-log') this.onRecord()
     if ('sequence' in entry) this.disk.trace(entry.type.length, entry.sequence ?? 0)
     this.checker.record(entry)
     const violation = this.checker.violations[0]
@@ -260,6 +264,7 @@ export class BrokerWorld {
 
   async #readBackLog(hub: WorldHub, partition: number): Promise<void> {
     const log = this.logName(hub, partition)
+    await this.attempt(this.broker!.retention.look(this.caller, hub.name, `${partition}`))
     const { beginSequence: start, lastSequence } = this.broker!.describePartition(this.caller, hub.name, `${partition}`)
     const end = lastSequence < 0 ? 0 : lastSequence + 1
     this.record({ type: 'stored-log', log, start, end })

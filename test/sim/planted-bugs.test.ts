@@ -14,6 +14,7 @@ const quick = [
   'owner level checked after delivery',
   'apply before durable',
   'compare-and-set ignored',
+  'a clock that jumps is believed',
   'progress of Capture noted before its file',
   'Capture file renamed without a sync',
 ]

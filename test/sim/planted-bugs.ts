@@ -144,6 +144,42 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
+    name: 'expired events are handed out',
+    harm: 'a reader is handed events that are older than the retention period',
+    kind: 'broker',
+    seedsMax: 3000,
+    edits: [
+      {
+        file: broker('receiver.ts'),
+        find: 'return first === undefined || this.#partition.retained.isAlive(first)',
+        replace: 'return first === undefined || this.#partition !== null',
+      },
+      {
+        file: broker('retained.ts'),
+        find: 'return timeMs !== null && timeMs >= cutoffMs',
+        replace: 'return timeMs !== null && timeMs >= cutoffMs - 60_000',
+      },
+    ],
+  },
+  {
+    name: 'a clock that jumps is believed',
+    harm: 'a wall clock set wrong for a moment deletes what is stored',
+    kind: 'broker',
+    seedsMax: 200,
+    edits: [
+      { file: broker('trusted-time.ts'), find: 'if (aheadMs <= jumpMsMax) {', replace: 'if (aheadMs <= Infinity) {' },
+    ],
+  },
+  {
+    name: 'a longer period brings events back',
+    harm: 'events that had expired are read again after a restart',
+    kind: 'broker',
+    seedsMax: 3000,
+    edits: [
+      { file: broker('retention.ts'), find: 'if (!isLonger) return change()', replace: 'if (true) return change()' },
+    ],
+  },
+  {
     name: 'owner level checked after delivery',
     harm: 'a displaced receiver is handed events after the new one was let in',
     kind: 'broker',

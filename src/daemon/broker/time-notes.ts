@@ -16,7 +16,7 @@ export interface TimeNotesInput {
   readonly time: TrustedTime
 }
 
-/** The time is noted soon after the start, and then so often: what a crash may take of it, `TrustedTime.start` allows for. */
+/** The time is noted soon after the first hub is there that asks for it, and then so often: what a crash may take of it, `TrustedTime.start` allows for. */
 const firstNoteMs = 1000
 const noteEveryMs = 300_000
 /** The time of a note may be this old without a new one being worth it. */
@@ -60,7 +60,8 @@ export class TimeNotes {
 
   #noteIn(ms: number): void {
     this.#timer = this.#input.clock.schedule(ms, () => {
-      this.#noteIn(noteEveryMs)
+      const isFirst = this.#input.journal.state.believedMs === null
+      this.#noteIn(isFirst ? firstNoteMs : noteEveryMs)
       this.#noting = this.#noting.then(() => this.#note())
     })
   }
