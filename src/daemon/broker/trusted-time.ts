@@ -1,4 +1,4 @@
-// The time that retention goes by: the wall clock as long as it can be believed (reliability P10, decision 0012). What is expired is
+// The time that retention goes by: the wall clock as long as it can be believed (reliability P10, decision 0013). What is expired is
 // never shown again, so a clock that jumps ahead must not expire anything by itself:
 //
 //   wall clock   ____/‾‾‾‾    a jump of more than a minute against the monotonic clock is not believed: time goes on as if it had
