@@ -7,7 +7,7 @@ import type { MutationSteps } from './mutations.ts'
 export type Job =
   | {
       readonly job: 'seeds'
-      readonly kind: 'storage' | 'broker' | 'capture'
+      readonly kind: 'storage' | 'broker' | 'capture' | 'compaction'
       readonly from: number
       readonly count: number
       readonly twice: number

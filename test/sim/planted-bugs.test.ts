@@ -17,6 +17,7 @@ const quick = [
   'a clock that jumps is believed',
   'progress of Capture noted before its file',
   'Capture file renamed without a sync',
+  'compaction takes the newest',
 ]
 
 test('there are at least eight planted bugs', () => {

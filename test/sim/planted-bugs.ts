@@ -6,7 +6,7 @@ export interface PlantedBug {
   /** What goes wrong for a user. */
   readonly harm: string
   /** Which harness finds it. */
-  readonly kind: 'storage' | 'broker' | 'capture' | 'damage' | 'index' | 'kill9'
+  readonly kind: 'storage' | 'broker' | 'compaction' | 'capture' | 'damage' | 'index' | 'kill9'
   /** For `kill9` kills, not seeds. */
   readonly seedsMax: number
   readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[]
@@ -286,6 +286,58 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: capture('dir-destination.ts'),
         find: '      await this.#folders.sync(this.#disk, folderOf(this.#name))\n',
         replace: '',
+      },
+    ],
+  },
+  {
+    name: 'compaction renamed before synced',
+    harm: 'a power cut leaves a compacted segment without its content, and what it replaced is gone',
+    kind: 'compaction',
+    seedsMax: 500,
+    edits: [
+      {
+        file: storage('compact-writer.ts'),
+        find: '    await this.#file.sync()\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'compaction takes the newest',
+    harm: 'a key is gone though nobody deleted it',
+    kind: 'compaction',
+    seedsMax: 50,
+    edits: [
+      {
+        file: broker('compaction-keys.ts'),
+        find: 'map.get(payload, reader.keyStart, reader.keyEnd) > sequence',
+        replace: 'map.get(payload, reader.keyStart, reader.keyEnd) >= sequence',
+      },
+    ],
+  },
+  {
+    name: 'delete markers go at once',
+    harm: 'a reader that is on its way keeps a key that was deleted',
+    kind: 'compaction',
+    seedsMax: 200,
+    edits: [
+      {
+        file: broker('compaction-keys.ts'),
+        find: 'cleanedAtMs !== null && nowMs >= cleanedAtMs + tombstoneRetentionMs',
+        replace: 'nowMs + (cleanedAtMs ?? 0) >= tombstoneRetentionMs',
+      },
+    ],
+  },
+  {
+    name: 'compaction minds no lag',
+    harm: 'events younger than the lag are removed',
+    kind: 'compaction',
+    seedsMax: 300,
+    edits: [
+      {
+        file: broker('compaction.ts'),
+        find: 'Math.min(log.closedEnd, await log.findByTime(nowMs - minCompactionLagMs + 1))',
+        replace: 'Math.min(log.closedEnd, await log.findByTime(nowMs + 1))',
       },
     ],
   },

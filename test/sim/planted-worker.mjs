@@ -21,6 +21,10 @@ async function runnerOf(name) {
     const { runCaptureSeed } = await import('./capture-sim.ts')
     return async (seed) => (await runCaptureSeed(seed, openSimEngine, openSimBroker)).failure
   }
+  if (name === 'compaction') {
+    const { runCompactionSeed } = await import('./compaction-sim.ts')
+    return async (seed) => (await runCompactionSeed(seed, openSimEngine)).failure
+  }
   if (name === 'index') {
     const { makeIndexedFolder, sweepCorruption } = await import('./corruption-sweep.ts')
     const folder = await makeIndexedFolder(openPlainEngine)
