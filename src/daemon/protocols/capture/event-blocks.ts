@@ -11,6 +11,7 @@ import { longBytesMax, putLong } from '../../../wire/capture/avro-bytes.ts'
 import type { Codec } from '../../../wire/capture/avro-codec.ts'
 import { CaptureEncoder } from '../../../wire/capture/capture-encoder.ts'
 import type { Batch } from '../../storage/storage-engine.ts'
+import { offsetOfIndex, sequenceOfIndex } from '../../storage/survivors.ts'
 
 /** Small enough for every reader's memory, large enough that its head costs nothing. */
 export const blockBytesMax = 1024 * 1024
@@ -80,7 +81,7 @@ export class EventBlocks {
    * @throws EhubError `not-supported` for another encoding than `amqp`, `decode-error` for bytes that never were a message.
    */
   take(batch: Batch, limits: Limits): 'block' | 'limit' | 'batch' {
-    const { baseSequence, baseOffset, count, enqueuedTimeMs, payload, encoding } = batch
+    const { baseSequence, count, enqueuedTimeMs, payload, encoding } = batch
     if (baseSequence >= limits.untilSequence || enqueuedTimeMs >= limits.untilMs) return 'limit'
     if (encoding !== 'amqp') throw new EhubError('not-supported', `Capture reads no events of encoding "${encoding}"`)
     const reader = this.#payloads
@@ -92,10 +93,11 @@ export class EventBlocks {
     else encoder.beginBatch(enqueuedTimeMs, payload, annotationsStart, annotationsEnd)
     this.#timeMs = enqueuedTimeMs
     while (reader.next()) {
-      const sequence = baseSequence + reader.index
+      const sequence = sequenceOfIndex(batch, reader.index)
       if (sequence < this.#next) continue
       if (sequence >= limits.untilSequence) return 'limit'
-      encoder.write(writer, payload, reader.messageStart, reader.messageEnd, sequence, baseOffset + reader.sectionStart)
+      const offset = offsetOfIndex(batch, reader.index, reader.sectionStart)
+      encoder.write(writer, payload, reader.messageStart, reader.messageEnd, sequence, offset)
       this.#count += 1
       this.#next = sequence + 1
       this.#lastSequence = sequence

@@ -4,6 +4,7 @@ import { type Clock, delay } from '../../../base/clock.ts'
 import { isEhubError } from '../../../base/error.ts'
 import type { CaptureSource } from '../../broker/captures-api.ts'
 import type { Batch } from '../../storage/storage-engine.ts'
+import { offsetEnd } from '../../storage/survivors.ts'
 import type { EventBlocks, Limits } from './event-blocks.ts'
 
 const readBytesMax = 1024 * 1024
@@ -85,7 +86,7 @@ export class LogWalker {
       const stop = blocks.take(batch, limits)
       if (stop === 'limit') return 'limit'
       if (stop === 'batch') {
-        this.#taken = { sequence: blocks.next, offset: batch.baseOffset + batch.payload.length }
+        this.#taken = { sequence: blocks.next, offset: offsetEnd(batch) }
         return null
       }
       this.#sequence = batch.baseSequence
