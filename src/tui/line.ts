@@ -29,10 +29,11 @@ export const span = (text: string, role: Role = 'plain'): Span => ({ text, role 
 
 /** Columns a text takes on a terminal: wide characters take two, combining ones none. */
 export function widthOf(text: string): number {
-  // Most cells are plain ASCII, and this is asked for every cell of every frame.
+  // Most cells are plain ASCII, lines and blocks, and this is asked for every cell of every frame.
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
-    if (code < 0x20 || code > 0x7e) return stringWidth(text)
+    const isNarrow = (code >= 0x20 && code <= 0x7e) || (code >= 0x2500 && code <= 0x259f)
+    if (!isNarrow) return stringWidth(text)
   }
   return text.length
 }

@@ -67,6 +67,8 @@ const cpuMs = (since: NodeJS.CpuUsage): number => {
 }
 
 work<TopJob>(async (job, runner) => {
+  // As the executable is built: React's other half is for developing with it.
+  process.env['NODE_ENV'] = 'production'
   const { yogaReady } = await import('../../../src/tui/load-yoga.ts')
   await yogaReady()
   const { createElement } = await import('react')
