@@ -137,7 +137,8 @@ export async function receiveCommand(options: ReceiveCommandOptions): Promise<vo
         group,
         // As the processors of the SDKs, so that the one that claimed last gets the partition.
         ownerLevel: flags.epoch ?? (shared === null ? null : 0),
-        name: 'ehub',
+        // Who shares is told from the others by name.
+        name: shared === null ? 'ehub' : owner,
         prefetch: flags.prefetch ?? null,
         countMax: flags.count ?? null,
         onRetry: (error) => notice.tell(error),

@@ -10,6 +10,7 @@ export interface Glyphs {
   readonly teeRight: string
   readonly teeLeft: string
   readonly teeDown: string
+  readonly cross: string
   readonly teeUp: string
   /** From low to high. */
   readonly bars: readonly string[]
@@ -40,6 +41,7 @@ export const unicodeGlyphs: Glyphs = {
   teeRight: '├',
   teeLeft: '┤',
   teeDown: '┬',
+  cross: '┼',
   teeUp: '┴',
   bars: ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
   cursor: '▌',
@@ -68,6 +70,7 @@ export const asciiGlyphs: Glyphs = {
   teeRight: '+',
   teeLeft: '+',
   teeDown: '+',
+  cross: '+',
   teeUp: '+',
   bars: ['_', '.', '-', '=', '#'],
   cursor: '>',

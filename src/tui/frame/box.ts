@@ -33,7 +33,7 @@ function framed(line: Line, inside: number, glyphs: Glyphs): Line {
 
 function ruled(rule: Rule, inside: number, glyphs: Glyphs): Line {
   const cells = Array.from({ length: inside }, (_, column) => {
-    if (rule.above.includes(column)) return glyphs.teeUp
+    if (rule.above.includes(column)) return rule.below.includes(column) ? glyphs.cross : glyphs.teeUp
     return rule.below.includes(column) ? glyphs.teeDown : glyphs.horizontal
   })
   return [span(glyphs.teeRight + cells.join('') + glyphs.teeLeft, 'frame')]

@@ -33,7 +33,10 @@ export function renderFrame(state: TopState, size: Size, glyphs: Glyphs, nowMs: 
   const room = { columns: size.columns - 4, rows: bodyRows }
   const over = state.overlay === null ? null : overlayLines(state, state.overlay, room, glyphs)
   const body = over ?? (isLarge ? largeBody(state, room, glyphs) : smallBody(state, room, glyphs))
-  return boxed([...header, plainRule, ...body, plainRule, ...footer], size.columns, glyphs)
+  const joints = isLarge && over === null ? [leftColumnsOf(room) + 2] : []
+  const above: Rule = { rule: true, above: [], below: joints }
+  const below: Rule = { rule: true, above: joints, below: [] }
+  return boxed([...header, above, ...body, below, ...footer], size.columns, glyphs)
 }
 
 function smallBody(state: TopState, room: Room, glyphs: Glyphs): readonly (Line | Rule)[] {
@@ -68,9 +71,14 @@ function partitionRows(state: TopState): number {
   return group?.partitions.length ?? 0
 }
 
+/** Where the list ends and the detail begins. */
+function leftColumnsOf({ columns }: Room): number {
+  return Math.floor((columns - 3) * 0.52)
+}
+
 /** List and detail above, graph or events and changes below. */
 function largeBody(state: TopState, room: Room, glyphs: Glyphs): readonly (Line | Rule)[] {
-  const leftColumns = Math.floor((room.columns - 3) * 0.52)
+  const leftColumns = leftColumnsOf(room)
   const rightColumns = room.columns - 3 - leftColumns
   const upperRows = Math.floor((room.rows - 1) * 0.55)
   const lowerRows = room.rows - 1 - upperRows
@@ -95,7 +103,7 @@ function largeBody(state: TopState, room: Room, glyphs: Glyphs): readonly (Line 
       upperRows,
       glyphs,
     ),
-    { rule: true, above: [], below: [joint] },
+    { rule: true, above: [joint], below: [joint] },
     ...beside(
       lower,
       alertsPane(state, { columns: rightColumns, rows: lowerRows }),

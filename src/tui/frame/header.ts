@@ -153,6 +153,8 @@ export function groupTitle(state: TopState, glyphs: Glyphs): Line {
     span(`   lag ${count(group.lag)}`),
     span(group.ageMs === null ? '' : `  max age ${group.isAgeEstimated ? '~' : ''}${age(group.ageMs)}`),
     span(group.lag === 0 ? '' : `  ETA ${eta} (${change > 0 ? '+' : ''}${change}/s)`),
-    span(`  owners ${group.owners}  judged ${group.complete}/${group.partitionCount}`, 'dim'),
+    span(`  owners ${group.owners}`, 'dim'),
+    // Said while it is not yet everything.
+    span(group.complete < group.partitionCount ? `  judged ${group.complete}/${group.partitionCount}` : '', 'dim'),
   ]
 }
