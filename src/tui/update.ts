@@ -93,7 +93,10 @@ function withSnapshot(state: TopState, snapshot: LagSnapshot): TopState {
 function withTrends(state: TopState, snapshot: LagSnapshot): ReadonlyMap<string, readonly number[]> {
   const trends = new Map<string, readonly number[]>()
   const keep = (key: string, value: number) => {
-    trends.set(key, [...(state.trends.get(key) ?? []), value].slice(-trendSamples))
+    // One copy: there are thousands of them.
+    const samples = state.trends.get(key)?.slice(1 - trendSamples) ?? []
+    samples.push(value)
+    trends.set(key, samples)
   }
   for (const group of groupsIn(snapshot)) {
     keep(trendKey(group.hub, group.group, null), group.lag)
