@@ -165,9 +165,11 @@ function writeTextBody(writer: ByteWriter, data: Buffer): void {
   const { buffer } = writer
   bodyHead.copy(buffer, writer.position)
   let at = writer.position + bodyHead.length
-  for (let i = 0; i < data.length; i += 1) {
-    const byte = data[i] ?? 0
-    const letter = escapeLetters[byte] ?? 0
+  const { length } = data
+  for (let i = 0; i < length; i += 1) {
+    // Both indexes are inside; a default beside each read costs half as much again.
+    const byte = data[i] as number
+    const letter = escapeLetters[byte] as number
     if (letter === 0) {
       buffer[at] = byte
       at += 1
