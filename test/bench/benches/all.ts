@@ -13,6 +13,7 @@ import { idle, largeFile } from './memory.ts'
 import { curves, dirty } from './partitions.ts'
 import { batches, singles } from './publishing.ts'
 import { restart } from './restart.ts'
+import { retention } from './retention.ts'
 import { startUp } from './start-up.ts'
 import { top } from './top.ts'
 
@@ -26,6 +27,7 @@ export const benches: readonly Bench[] = [
   checkpoints,
   commits,
   dirty,
+  retention,
   curves,
   startUp,
   top,
