@@ -89,7 +89,9 @@ async function run(kind, cycles) {
   }
   const { checker } = judge
   const isBadRun = failure !== null || checker.violationCount > 0
-  if (isBadRun || values.keep) console.log(`  the data folder is kept in ${folder}`)
+  // What a planted bug did is of no interest.
+  if ((isBadRun && process.env.EHUB_PLANT === undefined) || values.keep)
+    console.log(`  the data folder is kept in ${folder}`)
   else rmSync(folder, { recursive: true, force: true })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
   const shown = Object.entries(kills).map(([how, count]) => `${count} ${how}`)
