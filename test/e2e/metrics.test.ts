@@ -19,6 +19,8 @@ test('promtool finds nothing wrong with the metrics, and understands every query
   await person.run(['send', 'orders', 'a', 'b', 'c'])
   await person.run(['receive', 'orders', '-e', '--from', 'beginning'])
   await person.run(['checkpoint', 'orders', '--to', 'end', '--yes'])
+  // Has the daemon look now: metrics are of its last look.
+  await person.run(['lag'])
   const { ports } = JSON.parse((await person.run(['daemon', 'status', '--json'])).stdout)
   const metrics = await (await fetch(`http://127.0.0.1:${ports.health}/metrics`)).text()
   const checked = spawnSync('promtool', ['check', 'metrics'], { input: metrics, encoding: 'utf8' })
