@@ -25,9 +25,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: storage('commit-journal.ts'),
-        find: '    const beganMs = this.#parts.clock.monotonicMs()\n    try {\n',
+        find: '      await this.#write(file, chunks, bytes)\n',
         replace:
-          '    const beganMs = this.#parts.clock.monotonicMs()\n    for (const item of items) {\n      if (item.client !== null) this.#clients.add(item.client)\n      item.committed()\n    }\n    await new Promise((resolve) => globalThis.setTimeout(resolve, 20))\n    try {\n',
+          '      for (const item of items) {\n        if (item.client !== null) this.#clients.add(item.client)\n        item.committed()\n      }\n      await new Promise((resolve) => globalThis.setTimeout(resolve, 20))\n      await this.#write(file, chunks, bytes)\n',
       },
       {
         file: storage('commit-journal.ts'),
