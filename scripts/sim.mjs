@@ -1,4 +1,4 @@
-// Random lives of the storage engine, of the whole broker and of Capture: `npm run sim -- --seeds N [--seed S] [--kind storage|broker|capture]
+// Random lives of the storage engine, of the whole broker and of Capture: `npm run sim -- --seeds N [--seed S] [--kind storage|broker|capture|compaction]
 // [--workers 2] [--seconds T]`. A single seed (`--seeds 1 --seed S`) prints its steps. Exits 1 on any violation, with the
 // seed that shows it.
 
@@ -23,7 +23,7 @@ const { values } = parseArgs({
 const seeds = Number(values.seeds)
 const first = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 let failed = 0
-for (const kind of values.kind === 'all' ? ['storage', 'broker', 'capture'] : [values.kind])
+for (const kind of values.kind === 'all' ? ['storage', 'broker', 'capture', 'compaction'] : [values.kind])
   failed += await runKind(kind)
 process.exit(failed > 0 ? 1 : 0)
 
