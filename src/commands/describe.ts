@@ -14,8 +14,10 @@ export default class Describe extends BaseCommand {
 
   async run(): Promise<void> {
     const { args, flags } = await this.parse(Describe)
-    const hub = await this.control().call('describeHub', { hub: args.hub })
-    if (flags.json) return this.output.json(hub)
+    const control = this.control()
+    const hub = await control.call('describeHub', { hub: args.hub })
+    const { capture } = await control.call('describeCapture', { hub: args.hub })
+    if (flags.json) return this.output.json({ ...hub, capture })
     this.output.pairs([
       ['hub', hub.name],
       ['created', new Date(hub.createdAtMs).toISOString()],
@@ -24,6 +26,7 @@ export default class Describe extends BaseCommand {
       ['groups', hub.groups.join(' ')],
       ['events', hub.events],
       ['stored', formatBytes(hub.storedBytes)],
+      ['capture', capture?.isEnabled === true ? capture.destination : 'off'],
     ])
     this.output.print('')
     await this.output.table(
