@@ -26,6 +26,7 @@ export class TimeNotes {
   readonly #input: TimeNotesInput
   #timer: Timer | null = null
   #noting: Promise<void> = Promise.resolve()
+  #isStopped = false
 
   constructor(input: TimeNotesInput) {
     this.#input = input
@@ -43,6 +44,7 @@ export class TimeNotes {
 
   /** Resolves when the time is noted. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     this.#timer?.cancel()
     this.#timer = null
     await this.#noting
@@ -58,11 +60,13 @@ export class TimeNotes {
     return newestMs === 0 ? null : newestMs
   }
 
+  /** The next follows when this one is through: a clock that leaps over hours is noted once. */
   #noteIn(ms: number): void {
     this.#timer = this.#input.clock.schedule(ms, () => {
-      const isFirst = this.#input.journal.state.believedMs === null
-      this.#noteIn(isFirst ? firstNoteMs : noteEveryMs)
-      this.#noting = this.#noting.then(() => this.#note())
+      this.#noting = this.#note().then(() => {
+        if (this.#isStopped) return
+        this.#noteIn(this.#input.journal.state.believedMs === null ? firstNoteMs : noteEveryMs)
+      })
     })
   }
 
