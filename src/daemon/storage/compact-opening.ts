@@ -11,6 +11,7 @@ import {
   currentSegments,
   logFolder,
   logKey,
+  movingPath,
   segmentOfName,
   type SegmentName,
   tornFolder,
@@ -22,10 +23,12 @@ interface Parts extends LogFilesParts {
   readonly log: Log
 }
 
-/** The log's segments in order, after removing what a compaction that was cut short left. @throws DiskError */
+/** The log's segments in order, after removing what a compaction or a move that was cut short left. @throws DiskError */
 export async function finishCompaction(id: LogId, names: readonly string[], parts: Parts): Promise<Segment[]> {
   const folder = logFolder(id)
-  if (names.some((name) => `${folder}/${name}` === compactingPath(id))) await parts.disk.remove(compactingPath(id))
+  for (const path of [compactingPath(id), movingPath(id)]) {
+    if (names.some((name) => `${folder}/${name}` === path)) await parts.disk.remove(path)
+  }
   const sound = await withoutBroken(id, names, parts)
   const { current, replaced } = currentSegments(sound)
   if (replaced.length > 0) {

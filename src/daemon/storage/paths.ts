@@ -29,6 +29,7 @@ export const journalSparePath = `${journalFolder}/spare`
 export const journalNextPath = `${journalFolder}/next`
 
 const compactingName = 'compact'
+const movingName = 'moving'
 const digits = 20
 
 export function numbered(number: number): string {
@@ -59,6 +60,11 @@ export function compactedPath(id: LogId, baseSequence: number, endSequence: numb
 /** A segment that compaction is making; at a start what another run left. */
 export function compactingPath(id: LogId): DiskPath {
   return `${logFolder(id)}/${compactingName}`
+}
+
+/** A segment that a log whose file failed will go on in, until it is whole; at a start what another run left. */
+export function movingPath(id: LogId): DiskPath {
+  return `${logFolder(id)}/${movingName}`
 }
 
 export function indexPath(id: LogId, baseSequence: number): DiskPath {

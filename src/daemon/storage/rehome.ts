@@ -4,19 +4,21 @@
 // from the commit journal, or under durability `os` from memory.
 
 import { assert } from '../../base/assert.ts'
-import { type Disk, DiskError, type DiskFile } from './disk.ts'
+import { type Disk, DiskError, type DiskFile, type DiskPath } from './disk.ts'
 import {
   decodeEnvelopeHeader,
+  decodeSegmentHeader,
   encodeSegmentHeader,
   envelopeBytes,
   envelopeHeaderBytes,
   headerBytes,
   logIdentity,
+  type SegmentHeader,
 } from './format.ts'
 import type { LogState } from './journal-format.ts'
 import { findJournalFiles, journalLimits, scanJournalFile } from './journal-scan.ts'
 import { decodeState } from './journal-format.ts'
-import { logFolder, logKey, numbered, numberOfName, segmentPath, tornFolder } from './paths.ts'
+import { logFolder, logKey, movingPath, numberOfName, segmentPath } from './paths.ts'
 import { reEncode } from './staged-append.ts'
 
 export interface RehomeParts {
@@ -33,6 +35,7 @@ export class Rehome {
   readonly #before: LogState
   #state: LogState
   #file: DiskFile | null = null
+  #path: DiskPath = ''
   #chunks: Buffer[] = []
   #chunkBytes = 0
 
@@ -74,7 +77,11 @@ export class Rehome {
     await this.#file?.sync()
     // It is durable: what close answers changes nothing.
     await this.close().catch(() => undefined)
-    await this.#parts.disk.syncDirectory(logFolder(this.#state.id))
+    const { disk } = this.#parts
+    // One rename, over the failed segment itself when nothing of it was ever synced: until everything acknowledged is in the
+    // new one, the page cache of the failed one may be all that a kill leaves of it.
+    await disk.rename(movingPath(this.#state.id), this.#path)
+    await disk.syncDirectory(logFolder(this.#state.id))
     return { ...this.#state, isExact: true }
   }
 
@@ -89,19 +96,15 @@ export class Rehome {
     if (this.#file !== null) return
     const { id, segmentBase, position, end, lastTimeMs } = this.#before
     const { disk, generation, now } = this.#parts
-    const path = segmentPath(id, baseSequence)
-    // The failed segment itself, when nothing of it was ever synced, or what an earlier attempt left.
-    await setAside(
-      disk,
-      path,
-      `${logKey(id).replaceAll('/', '.')}.${numbered(baseSequence)}.${generation}`,
-      logFolder(id),
-    )
-    const isSame = segmentBase === null || segmentBase === baseSequence
-    const file = await disk.open(path, 'create')
+    this.#path = segmentPath(id, baseSequence)
+    let previous: SegmentHeader['previous'] = null
+    if (segmentBase === baseSequence) previous = await previousOf(disk, this.#path)
+    else if (segmentBase !== null)
+      previous = { baseSequence: segmentBase, endPosition: position, endSequence: end.sequence }
+    await removeIfThere(disk, movingPath(id))
+    const file = await disk.open(movingPath(id), 'create')
     this.#file = file
     this.#state = { ...this.#state, segmentBase: baseSequence, segmentGeneration: generation, position: headerBytes }
-    const previous = isSame ? null : { baseSequence: segmentBase, endPosition: position, endSequence: end.sequence }
     const header = { generation, id, baseSequence, baseOffset, createdAtMs: now, previousTimeMs: lastTimeMs, previous }
     await file.write([encodeSegmentHeader({ ...header, durableEnd: end.sequence })], 0)
   }
@@ -112,6 +115,27 @@ export class Rehome {
     this.#chunks = []
     this.#chunkBytes = 0
     if (bytes > 0) await this.#file?.write(chunks, this.#state.position - bytes)
+  }
+}
+
+/**
+ * What the segment at `path` says of the one before it, null when it says nothing. A log that is moved twice without an event
+ * between replaces its empty new segment by another: where the one that failed first ended counts all the same.
+ * @throws DiskError
+ */
+async function previousOf(disk: Disk, path: string): Promise<SegmentHeader['previous']> {
+  let file: DiskFile
+  try {
+    file = await disk.open(path, 'read')
+  } catch (error) {
+    if (error instanceof DiskError && error.systemCode === 'ENOENT') return null
+    throw error
+  }
+  try {
+    const bytes = Buffer.alloc(headerBytes)
+    return decodeSegmentHeader(bytes.subarray(0, await file.read(bytes, 0)))?.previous ?? null
+  } finally {
+    await file.close()
   }
 }
 
@@ -157,14 +181,10 @@ export async function journalEnvelopes(
   await pass()
 }
 
-async function setAside(disk: Disk, path: string, name: string, folder: string): Promise<void> {
-  await disk.makeDirectory(tornFolder)
+async function removeIfThere(disk: Disk, path: string): Promise<void> {
   try {
-    await disk.rename(path, `${tornFolder}/${name}`)
+    await disk.remove(path)
   } catch (error) {
-    if (error instanceof DiskError && error.systemCode === 'ENOENT') return
-    throw error
+    if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
   }
-  await disk.syncDirectory(tornFolder)
-  await disk.syncDirectory(folder)
 }

@@ -301,7 +301,8 @@ export class SegmentedLog implements HostedLog {
   async #offsetOf(sequence: number): Promise<number> {
     if (sequence >= this.#appender.end.sequence) return this.#appender.end.offset
     try {
-      return (await this.read(sequence, 1))[0]?.baseOffset ?? this.#start.offset
+      // A compacted batch may begin before the start; the start never goes back.
+      return Math.max((await this.read(sequence, 1))[0]?.baseOffset ?? 0, this.#start.offset)
     } catch (error) {
       // Trimming over damage must go on: the start's offset then stays behind, which only widens what is searched.
       if (error instanceof EhubError && error.code === 'storage-corrupt') return this.#start.offset
