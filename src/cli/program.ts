@@ -30,6 +30,7 @@ export interface ProgramOptions {
 }
 
 const topics = {
+  clock: { description: 'Show, set, move and stop the time of a daemon with an adjustable clock' },
   daemon: { description: 'Start, stop and look after the local daemon' },
 }
 

@@ -26,7 +26,7 @@ describe('the program without a daemon', () => {
       const { code, stdout, stderr } = await person.run(argv)
       assert.equal(code, 0)
       assert.equal(stderr, '')
-      assert.match(stdout, /TOPICS\n {2}daemon .*COMMANDS\n.* {2}completion/s)
+      assert.match(stdout, /TOPICS\n {2}clock +Show.*\n {2}daemon .*COMMANDS\n.* {2}completion/s)
     }
     for (const argv of [['daemon'], ['daemon', '--help'], ['help', 'daemon']]) {
       const { code, stdout } = await person.run(argv)

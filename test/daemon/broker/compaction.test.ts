@@ -179,7 +179,7 @@ test('what is younger than the lag is not touched and replaces nothing', async (
 })
 
 test('keys that do not fit the memory are done in several passes', async (t) => {
-  const world = await World.open(t, {}, { mapBytes: 1 })
+  const world = await World.open(t, {}, { mapBytes: 4096 })
   const keys = Array.from({ length: 1500 }, (_, index) => `key-${index}`)
   await world.send(
     ...keys.map((key): [string, string] => [key, '1']),

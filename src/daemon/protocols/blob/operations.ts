@@ -125,10 +125,11 @@ function blobOperation(request: BlobRequest, container: string, name: string): O
         const permissions = conditions.ifNoneMatch === '*' ? 'cw' : 'w'
         const put: Operation['run'] = async ({ blobs, files }, body) => {
           checkBlobType(headers)
-          if (body.bytes <= blobContentBytesMax || files === null) {
+          if (body.bytes <= blobContentBytesMax) {
             const content = await body.whole()
             return reply(201, validators(await blobs.putBlob(container, name, { ...write(), content }, conditions)))
           }
+          if (files === null) throw tooLargeWithoutFolder(body.bytes)
           const file = await files.stage(body)
           return reply(201, validators(await files.put(container, name, { ...write(), blocks: [file] }, conditions)))
         }
@@ -240,6 +241,11 @@ function readBlob({ headers }: BlobRequest, { files }: Stores, blob: Blob, condi
   if (range === null) return { status: 200, headers: common, body }
   const where = { ...common, 'content-range': `bytes ${first}-${last}/${blob.contentBytes}` }
   return { status: 206, headers: where, body }
+}
+
+function tooLargeWithoutFolder(bytes: number): BlobRefusal {
+  const reason = `a body of ${bytes} bytes: a daemon without a data folder keeps blobs of at most ${blobContentBytesMax}`
+  return new BlobRefusal(413, 'RequestBodyTooLarge', reason)
 }
 
 function requireFiles(files: BlobFiles | null): BlobFiles {
