@@ -41,6 +41,8 @@ export interface CompactionInput {
   readonly options: CompactionOptions
   readonly progress: (hub: number, partition: number) => CompactionProgress | null
   readonly remember: (hub: number, partition: number, progress: CompactionProgress) => Promise<void>
+  /** First sequence that is in no Capture file yet; null: the hub is not captured. */
+  readonly uncapturedFrom: (hub: number, partition: number) => number | null
 }
 
 const mib = 1024 * 1024
@@ -121,11 +123,12 @@ export class Compaction implements JanitorWork {
     const { log } = partition
     await log.closeSegment()
     const nowMs = clock.now()
-    const end = await this.#cleanableEnd(hub, log, nowMs)
+    const limit = await this.#limit(hub, partition, nowMs)
     const remembered = this.#input.progress(hub.number, partition.index)
     // One that lies beyond the end is of events that a power cut took: then nothing is known.
     const known = remembered !== null && remembered.sequence <= log.end.sequence ? remembered.sequence : 0
     let from = Math.max(known, log.start.sequence)
+    const end = Math.max(from, Math.min(log.closedEnd, limit))
     run.begin(from, end)
     const pace = this.#pace()
     do {
@@ -194,20 +197,21 @@ export class Compaction implements JanitorWork {
     return { end: Math.max(from, Math.min(at, end)), offset }
   }
 
-  /** Closed, and older than the hub's lag. */
-  async #cleanableEnd(hub: OpenHub, log: PartitionLog, nowMs: number): Promise<number> {
+  /** What has this sequence or a later one stays as it is: it is younger than the hub's lag, or Capture has it in no file yet. */
+  async #limit(hub: OpenHub, { index, log }: Partition, nowMs: number): Promise<number> {
     const { minCompactionLagMs } = hub.state.settings
-    if (minCompactionLagMs === 0) return log.closedEnd
-    return Math.min(log.closedEnd, await log.findByTime(nowMs - minCompactionLagMs + 1))
+    const young = minCompactionLagMs === 0 ? Infinity : await log.findByTime(nowMs - minCompactionLagMs + 1)
+    return Math.min(young, this.#input.uncapturedFrom(hub.number, index) ?? Infinity)
   }
 
-  /** What is dirty and old enough, in bytes of the stream; 0 when it is not worth a run. */
-  async #worth(hub: OpenHub, { index, log }: Partition): Promise<number> {
-    const { minCompactionLagMs } = hub.state.settings
+  /** What is dirty and may be touched, in bytes of the stream; 0 when it is not worth a run. */
+  async #worth(hub: OpenHub, partition: Partition): Promise<number> {
+    const { index, log } = partition
     const { progress, clock } = this.#input
-    if (minCompactionLagMs === 0) return Infinity
-    const end = await log.findByTime(clock.now() - minCompactionLagMs + 1)
-    const offset = end >= log.end.sequence ? log.end.offset : ((await log.read(end, 1))[0]?.baseOffset ?? 0)
+    const limit = await this.#limit(hub, partition, clock.now())
+    if (limit >= log.end.sequence) return Infinity
+    const end = Math.max(limit, log.start.sequence)
+    const offset = (await log.read(end, 1))[0]?.baseOffset ?? 0
     const dirty = offset - Math.max(progress(hub.number, index)?.offset ?? 0, log.start.offset)
     return dirty >= this.#options.dirtyBytesMin ? dirty : 0
   }

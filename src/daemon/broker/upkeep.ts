@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Compactions, Retentions } from './broker-api.ts'
+import { uncapturedFrom } from './capture-hold.ts'
 import { noteCompaction } from './commands.ts'
 import { Compaction, type CompactionOptions } from './compaction.ts'
 import { HubCompactions } from './compactions.ts'
@@ -48,6 +49,7 @@ export class Upkeep {
       options: input.compaction,
       progress: (hub, partition) => journal.state.hubsByNumber.get(hub)?.compactions.get(partition) ?? null,
       remember: (hub, partition, progress) => journal.run(noteCompaction(hub, partition, progress)),
+      uncapturedFrom: (hub, partition) => uncapturedFrom(journal.state, hub, partition),
     })
     const janitor = new Janitor({ clock, lines, hubs: () => hubs.all(), works: [retention, compaction] })
     this.#janitor = janitor

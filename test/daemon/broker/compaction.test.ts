@@ -5,6 +5,8 @@ import { test, type TestContext } from 'node:test'
 import { quietLog } from '../../../src/base/log.ts'
 import { openBroker } from '../../../src/daemon/broker/broker.ts'
 import type { Broker, CreateHub } from '../../../src/daemon/broker/broker-api.ts'
+import { captureDefaults } from '../../../src/daemon/broker/capture-settings.ts'
+import { nothingCaptured } from '../../../src/daemon/broker/capture-commands.ts'
 import type { CompactionOptions } from '../../../src/daemon/broker/compaction.ts'
 import type { CompactionStep } from '../../../src/daemon/broker/compactions-api.ts'
 import { openEmbeddedEngine } from '../../../src/daemon/storage/embedded-engine.ts'
@@ -75,6 +77,16 @@ class World {
       this.broker.flush()
       for (const { group } of receipts) await new Promise<void>((resolve) => group.whenSettled(() => resolve()))
     }
+    publisher.close()
+  }
+
+  /** As one publication. */
+  async sendBatch(...events: readonly (readonly [string, string])[]): Promise<void> {
+    const publisher = this.broker.openPublisher(this.broker.ownerCaller(''), hub, '0')
+    const payload = Buffer.concat(events.map(([key, body]) => event(key, body)))
+    const { group } = publisher.publish({ payload, count: events.length, partitionKey: null })
+    this.broker.flush()
+    await new Promise<void>((resolve) => group.whenSettled(() => resolve()))
     publisher.close()
   }
 
@@ -204,6 +216,27 @@ test('a hub is compacted by itself when half of it is dirty, and the figures say
   assert.deepEqual(await world.read(), ['49 a=value'])
   const { hubs } = world.broker.compaction.status(world.broker.ownerCaller(''))
   assert.deepEqual([hubs[0]?.hub, hubs[0]?.runs, hubs[0]?.eventsRemoved, hubs[0]?.dirtyBytes], [hub, 1, 49, 0])
+})
+
+test('what Capture has in no file yet stays as it is, also in the middle of a batch', async (t) => {
+  const world = await World.open(t)
+  await world.send(['a', '1'], ['a', '2'])
+  const { captures } = world.broker
+  const destination = { destination: 'dir:captured', credentials: 'none' }
+  const captured = await captures.enable('local', hub, { ...captureDefaults, ...destination })
+  await world.sendBatch(['a', '3'], ['b', '1'], ['b', '2'], ['a', '4'])
+  await world.compact()
+  assert.deepEqual(await world.read(), ['1 a=2', '2 a=3', '3 b=1', '4 b=2', '5 a=4'])
+  const progress = { ...nothingCaptured, windowStartMs: world.clock.now(), nextSequence: 4 }
+  await captures.noteProgress(captured, 0, progress)
+  await world.compact()
+  assert.deepEqual(await world.read(), ['4 b=2', '5 a=4'])
+  await world.send(['a', '5'], ['c', '1'])
+  await world.compact()
+  assert.deepEqual(await world.read(), ['4 b=2', '5 a=4', '6 a=5', '7 c=1'])
+  await captures.disable('local', hub)
+  await world.compact()
+  assert.deepEqual(await world.read(), ['4 b=2', '6 a=5', '7 c=1'])
 })
 
 test('a hub with cleanup "delete" is refused', async (t) => {
