@@ -38,7 +38,7 @@ function lost({ hub, partitions }: CaptureReply): readonly FindingReply[] {
       check: 'capture',
       level: 'warning',
       detail: `hub "${hub}": ${events} events were removed before they were in a file`,
-      fix: 'a disk without space gives way to ingest, and so does a purge: keep more space free, or mend the destination sooner',
+      fix: 'on a disk without space retention does not wait for Capture: keep more space free, or mend the destination sooner',
     },
   ]
 }

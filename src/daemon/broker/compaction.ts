@@ -201,7 +201,8 @@ export class Compaction implements JanitorWork {
   async #limit(hub: OpenHub, { index, log }: Partition, nowMs: number): Promise<number> {
     const { minCompactionLagMs } = hub.state.settings
     const young = minCompactionLagMs === 0 ? Infinity : await log.findByTime(nowMs - minCompactionLagMs + 1)
-    return Math.min(young, this.#input.uncapturedFrom(hub.number, index) ?? Infinity)
+    const held = this.#input.uncapturedFrom(hub.number, index) ?? Infinity
+    return Math.min(young, held < log.end.sequence ? await baseOf(log, held) : Infinity)
   }
 
   /** What is dirty and may be touched, in bytes of the stream; 0 when it is not worth a run. */
@@ -259,6 +260,17 @@ interface Pass {
   readonly run: CompactionRun
   readonly pace: (bytes: number) => Promise<void> | void
   readonly nowMs: number
+}
+
+/** Where the batch with a sequence begins: a run ends between batches. */
+async function baseOf(log: PartitionLog, sequence: number): Promise<number> {
+  try {
+    const [batch] = await log.read(sequence, 1)
+    return Math.min(sequence, batch?.baseSequence ?? sequence)
+  } catch (error) {
+    if (isEhubError(error, 'sequence-trimmed') || isEhubError(error, 'storage-corrupt')) return sequence
+    throw error
+  }
 }
 
 /** What is damaged has no keys; what was trimmed meanwhile needs none. */

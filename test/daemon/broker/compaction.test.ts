@@ -218,7 +218,7 @@ test('a hub is compacted by itself when half of it is dirty, and the figures say
   assert.deepEqual([hubs[0]?.hub, hubs[0]?.runs, hubs[0]?.eventsRemoved, hubs[0]?.dirtyBytes], [hub, 1, 49, 0])
 })
 
-test('what Capture has in no file yet stays as it is, also in the middle of a batch', async (t) => {
+test('what Capture has in no file yet stays as it is, and so does the batch it is in the middle of', async (t) => {
   const world = await World.open(t)
   await world.send(['a', '1'], ['a', '2'])
   const { captures } = world.broker
@@ -230,8 +230,9 @@ test('what Capture has in no file yet stays as it is, also in the middle of a ba
   const progress = { ...nothingCaptured, windowStartMs: world.clock.now(), nextSequence: 4 }
   await captures.noteProgress(captured, 0, progress)
   await world.compact()
-  assert.deepEqual(await world.read(), ['4 b=2', '5 a=4'])
+  assert.deepEqual(await world.read(), ['1 a=2', '2 a=3', '3 b=1', '4 b=2', '5 a=4'])
   await world.send(['a', '5'], ['c', '1'])
+  await captures.noteProgress(captured, 0, { ...progress, nextSequence: 6 })
   await world.compact()
   assert.deepEqual(await world.read(), ['4 b=2', '5 a=4', '6 a=5', '7 c=1'])
   await captures.disable('local', hub)
