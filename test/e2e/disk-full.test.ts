@@ -59,6 +59,13 @@ test('a full disk makes senders wait, leaves readers alone, and is over when the
     doctor.stdout,
     /storage\terror\tevents are refused: the disk has \d+ bytes free, below the low-water mark of \d+\tfree space on the disk/,
   )
+  // Where readers are is kept all the same, from the reserve.
+  for (const group of ['', '-g,night']) {
+    if (group !== '') assert.equal((await person.run(['create-group', 'orders', 'night'])).code, 0)
+    const words = ['checkpoint', 'orders', '-p', '0', '--to', 'seq:4', '--yes', ...group.split(',').filter(Boolean)]
+    const { code, stderr } = await person.run(words)
+    assert.equal(code, 0, stderr)
+  }
   const { code, text, metrics } = await health(person)
   assert.equal(code, 503)
   assert.match(text, /the disk has \d+ bytes free/)
@@ -98,7 +105,7 @@ test('the largest file the system allows stops senders and costs nothing that wa
   await says(sender, 'stderr', /; trying again\n/)
   const doctor = await person.run(['doctor'])
   assert.equal(doctor.code, 12)
-  assert.match(doctor.stdout, /storage\terror\tevents are refused: /)
+  assert.match(doctor.stdout, /storage\terror\tevents are refused: a file has the largest size .*\(EFBIG: ulimit -f/)
   sender.kill('SIGKILL')
   const acknowledged = (await sent).stdout.split('\n').length - 1
   assert.ok(acknowledged > 5_000, `${acknowledged} acknowledged`)

@@ -15,6 +15,8 @@ import { EhubError } from '../../base/error.ts'
 import type { Log } from '../../base/log.ts'
 import type { DiskFile } from './disk.ts'
 import { GroupBuilder } from './group-builder.ts'
+import type { JournalBlocks } from './journal-blocks.ts'
+import type { JournalClient, JournalItem } from './journal-client.ts'
 import {
   AmbiguousJournal,
   type JournalFiles,
@@ -23,26 +25,6 @@ import {
   stateRecord,
 } from './journal-files.ts'
 import { isNoSpace, storageError } from './storage-errors.ts'
-
-/** A log as the journal sees it. */
-export interface JournalClient {
-  /** Its present state, which declares its number in a file. */
-  journalState(): NumberedState
-  /** Makes durable in the segments whatever of this log the journal holds; resolves to the error when that failed. */
-  syncSegments(): Promise<EhubError | null>
-}
-
-export interface JournalItem {
-  readonly client: JournalClient | null
-  /** Sum of the bodies. */
-  readonly bodyBytes: number
-  /** Puts what it holds into a group. */
-  addTo(group: GroupBuilder): void
-  /** Why it must not be committed any more: something before it, which it continues, was refused. Null when it may. */
-  obstacle(): EhubError | null
-  committed(): void
-  failed(error: EhubError): void
-}
 
 export interface CommitJournalParts {
   readonly files: JournalFiles
@@ -54,9 +36,14 @@ export interface CommitJournalParts {
   readonly forgotten: () => readonly string[]
   /** Called before a new file is used. */
   readonly onRoll: (generation: number) => void
-  /** Tries to free space for what must go on; resolves to whether it did. */
-  readonly onNoSpace: () => Promise<boolean>
+  readonly blocks: JournalBlocks
   readonly fileBytes: number
+}
+
+interface EncodedGroup {
+  readonly items: readonly JournalItem[]
+  readonly chunks: Uint8Array[]
+  readonly bytes: number
 }
 
 interface OldFile {
@@ -71,9 +58,6 @@ interface OldFile {
 const groupBytesTarget = 8 * 1024 * 1024
 // Up to here a write on this thread is cheaper than handing it to another: the blocks exist, so it is a copy.
 const synchronousBytesMax = 512 * 1024
-const growthBytesMin = 64 * 1024
-// A file that still grows is extended by this many bytes at a time, so that most syncs change no metadata.
-const growthBytesMax = 4 * 1024 * 1024
 // Old files whose segments are not yet synced; when there are more, commits wait.
 const unsyncedFilesMax = 2
 // Logs synced at the same time when a file is to be put away.
@@ -84,7 +68,6 @@ export class CommitJournal {
   #file: DiskFile | null = null
   #generation = 0
   #position = 0
-  #allocatedBytes = 0
   #groupNumber = 0
   #limit = 0
   #clients = new Set<JournalClient>()
@@ -142,14 +125,14 @@ export class CommitJournal {
   }
 
   /** Commits metadata; resolves when it is durable. @throws EhubError `storage-failed`, `disk-full`. */
-  commit(client: JournalClient | null, records: readonly JournalRecord[]): Promise<void> {
+  commit(client: JournalClient | null, records: readonly JournalRecord[], isEssential = true): Promise<void> {
     return new Promise((committed, failed) => {
       let bodyBytes = 0
       for (const { body } of records) bodyBytes += body.length
       const addTo = (group: GroupBuilder) => {
         for (const one of records) group.add(one)
       }
-      this.submit({ client, bodyBytes, addTo, obstacle: () => null, committed, failed })
+      this.submit({ client, bodyBytes, isEssential, addTo, obstacle: () => null, committed, failed })
     })
   }
 
@@ -182,8 +165,9 @@ export class CommitJournal {
       } catch (error) {
         // The present file is whole and stays: only its successor could not be made, or the segments not be synced.
         const failure = this.#rollFailure(error)
-        for (const item of this.#open.splice(0)) item.failed(failure)
-        continue
+        const rest = isNoSpace(failure) ? this.#open.filter(({ isEssential }) => isEssential) : []
+        for (const item of this.#open.splice(0)) if (!rest.includes(item)) item.failed(failure)
+        this.#open.unshift(...rest)
       }
       const group = this.#takeGroup()
       if (group.length > 0) await this.#commitGroup(group)
@@ -217,11 +201,13 @@ export class CommitJournal {
     return group
   }
 
-  async #commitGroup(items: readonly JournalItem[]): Promise<void> {
+  async #commitGroup(all: readonly JournalItem[]): Promise<void> {
     const file = this.#file
     assert(file !== null, 'a journal that commits has a file')
     const beganMs = this.#parts.clock.monotonicMs()
-    const { chunks, bytes } = this.#encode(items)
+    const fitting = await this.#takeFitting(file, all)
+    if (fitting === null) return
+    const { items, chunks, bytes } = fitting
     try {
       await this.#write(file, chunks, bytes)
     } catch (error) {
@@ -263,19 +249,30 @@ export class CommitJournal {
     })
   }
 
-  async #write(file: DiskFile, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
-    const end = this.#position + bytes
-    if (end > this.#allocatedBytes) {
-      const growth = Math.min(growthBytesMax, this.#parts.fileBytes, Math.max(this.#allocatedBytes, growthBytesMin))
-      const wanted = Math.max(end, this.#allocatedBytes + growth)
+  /** The group, or on a full disk what is essential of it; the rest is refused. Null when nothing is left. */
+  async #takeFitting(file: DiskFile, all: readonly JournalItem[]): Promise<EncodedGroup | null> {
+    let items = all
+    for (;;) {
+      const isEssential = items.every((item) => item.isEssential)
+      const group = this.#encode(items)
       try {
-        await file.preallocate(wanted)
+        await this.#parts.blocks.reach(file, this.#position + group.bytes, isEssential)
+        return { items, ...group }
       } catch (error) {
-        if (!isNoSpace(error) || !(await this.#parts.onNoSpace())) throw error
-        await file.preallocate(end)
+        if (!isNoSpace(error)) {
+          await this.#refuse(file, items, error)
+          return null
+        }
+        // Nothing of the group was written.
+        const failure = storageError('write the commit journal', error)
+        for (const item of items) if (isEssential || !item.isEssential) item.failed(failure)
+        items = isEssential ? [] : items.filter((item) => item.isEssential)
+        if (items.length === 0) return null
       }
-      this.#allocatedBytes = wanted
     }
+  }
+
+  async #write(file: DiskFile, chunks: readonly Uint8Array[], bytes: number): Promise<void> {
     if (bytes <= synchronousBytesMax) file.writeSync(chunks, this.#position)
     else await file.write(chunks, this.#position)
   }
@@ -284,7 +281,7 @@ export class CommitJournal {
   async #refuse(file: DiskFile, items: readonly JournalItem[], cause: unknown): Promise<void> {
     try {
       await file.truncate(this.#position)
-      this.#allocatedBytes = this.#position
+      this.#parts.blocks.bytes = this.#position
       await file.sync()
     } catch (error) {
       await this.#abandonFile(items, error)
@@ -350,7 +347,7 @@ export class CommitJournal {
     this.#file = made.file
     this.#generation = generation
     this.#position = made.position
-    this.#allocatedBytes = made.allocatedBytes
+    this.#parts.blocks.bytes = made.allocatedBytes
     this.#groupNumber = 2
     this.#limit = made.position + this.#parts.fileBytes
     this.#clients = new Set()

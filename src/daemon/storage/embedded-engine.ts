@@ -14,6 +14,7 @@ import type { Disk } from './disk.ts'
 import { embeddedDefaults, type EmbeddedEngineOptions } from './embedded-options.ts'
 import { countersOf } from './engine-counters.ts'
 import { FileCache } from './file-cache.ts'
+import { JournalBlocks } from './journal-blocks.ts'
 import { AmbiguousJournal, type JournalRecord, JournalFiles, record, stateRecord } from './journal-files.ts'
 import { encodeCheckpoint, type FolderVersion } from './journal-format.ts'
 import { KnownLogs } from './known-logs.ts'
@@ -137,6 +138,7 @@ class EmbeddedEngine implements StorageEngine {
           .commit(
             null,
             logs.map((log) => stateRecord(log.journalState())),
+            false,
           )
           .catch(() => undefined)
       },
@@ -160,7 +162,11 @@ class EmbeddedEngine implements StorageEngine {
         this.#nextGeneration = generation * generationsPerJournal + 1
         this.#generationLimit = (generation + 1) * generationsPerJournal
       },
-      onNoSpace: () => this.#space.release(),
+      blocks: new JournalBlocks({
+        fileBytes: this.#options.journalFileBytes,
+        growthBytesMax: () => this.#space.stepBytes,
+        onNoSpace: (error) => this.#space.release(error),
+      }),
       fileBytes: this.#options.journalFileBytes,
     })
     this.#host = this.#makeHost()
@@ -333,12 +339,13 @@ class EmbeddedEngine implements StorageEngine {
       unsyncedBytesMax,
       now: () => this.#clock.now(),
       nextGeneration: () => this.#takeGeneration(),
-      refusal: (id) => this.#space.refusal(id),
+      refusal: (id, bytes, isWaiting) => this.#space.refusal(id, bytes, isWaiting),
+      upkeepRefusal: () => this.#space.upkeepRefusal(),
       wrote: (bytes) => this.#space.wrote(bytes),
       needsWriteBack: (log) => this.#background.needsWriteBack(log),
       needsSync: (log) => this.#background.needsSync(log),
-      noSpace: () => {
-        this.#space.noSpace()
+      noSpace: (error) => {
+        this.#space.noSpace(error)
         this.#slabs.wake()
       },
       rehome: (log) => this.#known.rehome(log),

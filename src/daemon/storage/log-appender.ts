@@ -9,17 +9,19 @@
 
 import { assert } from '../../base/assert.ts'
 import { EhubError } from '../../base/error.ts'
-import { encodeSegmentHeader, headerBytes, headerCopyBytes, payloadBytesMax, type SegmentHeader } from './format.ts'
+import { encodeSegmentHeader, headerBytes, headerCopyBytes, type SegmentHeader } from './format.ts'
 import { type JournalRecord, record } from './journal-files.ts'
 import type { LogFiles } from './log-files.ts'
 import type { HostedLog, LogHost, OpenedLog } from './log-host.ts'
 import { LogWriter } from './log-writer.ts'
 import { logKey } from './paths.ts'
 import { Segment } from './segment.ts'
+import { isEssential } from './space-guard.ts'
 import {
   appendBytes,
   type AppendOwner,
   checkContinuity,
+  largerThanFits,
   settleSlabs,
   stageBatches,
   StagedAppend,
@@ -44,6 +46,7 @@ const synchronousBytesMax = 64 * 1024
 export class LogAppender implements AppendOwner {
   readonly writer: LogWriter
   readonly tail: TailCache
+  readonly isEssential: boolean
   /** Next to be acknowledged: everything before it is durable and visible. */
   end: Position
   /** Where `end` lies. */
@@ -77,6 +80,7 @@ export class LogAppender implements AppendOwner {
     this.#log = log
     this.#host = host
     this.#files = files
+    this.isEssential = isEssential(files.id)
     this.#isSync = config.durability === 'sync'
     this.#segmentBytes = config.segmentBytes
     this.end = place.end
@@ -101,6 +105,8 @@ export class LogAppender implements AppendOwner {
     if (refusal !== null) return Promise.reject(refusal)
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0 && this.#stage(batches, resolve, reject)) return
+      const noRoom = this.#host.refusal(this.#id, 0, true)
+      if (noRoom !== null) return reject((this.#refused = noRoom))
       this.#waiting.push({ batches, resolve, reject })
       if (this.#waiting.length === 1) this.#host.slabs.whenRoom(() => this.#stageWaiting())
     })
@@ -137,15 +143,9 @@ export class LogAppender implements AppendOwner {
     assert(first !== undefined, 'an append has a batch')
     // Continues one that was refused while this was on its way.
     if (this.#refused !== null && first.baseSequence !== this.next.sequence) return this.#refused
-    for (const { payload } of batches) {
-      if (payload.length > payloadBytesMax) {
-        return new EhubError(
-          'event-too-large',
-          `a batch of ${payload.length} bytes exceeds ${payloadBytesMax} of a log`,
-        )
-      }
-    }
-    const refusal = this.#host.refusal(this.#id)
+    const tooLarge = largerThanFits(batches)
+    if (tooLarge !== null) return tooLarge
+    const refusal = this.#host.refusal(this.#id, appendBytes(batches), false)
     if (refusal !== null) this.#refused = refusal
     return refusal
   }
@@ -188,7 +188,7 @@ export class LogAppender implements AppendOwner {
   #stageWaiting(): void {
     for (let append = this.#waiting[0]; append !== undefined; append = this.#waiting[0]) {
       // On a full disk the room they wait for may never come.
-      const refusal = this.failure ?? this.#cutting ?? this.#host.refusal(this.#id)
+      const refusal = this.failure ?? this.#cutting ?? this.#host.refusal(this.#id, 0, true)
       if (refusal !== null) {
         this.#refused = refusal
         for (const waiting of this.#waiting.splice(0)) waiting.reject(refusal)

@@ -12,7 +12,7 @@ import { logKey } from './paths.ts'
 import type { Segment } from './segment.ts'
 import type { SegmentEnd } from './log-reader.ts'
 import { storageClosed, storageError } from './storage-errors.ts'
-import type { CompactionReport, CompactOptions, KeepFunction, LogId } from './storage-engine.ts'
+import type { CompactionReport, CompactOptions, KeepFunction } from './storage-engine.ts'
 
 export interface LogCompactorParts {
   readonly log: HostedLog
@@ -25,9 +25,6 @@ export interface LogCompactorParts {
   readonly untrimmed: (run: () => Promise<void>) => Promise<void>
   readonly isClosing: () => boolean
 }
-
-// Compaction makes room: on a disk that is nearly full it goes on as far as the broker's own log does.
-const asStateLog: LogId = { group: '$compaction', partition: 0 }
 
 export class LogCompactor {
   readonly #parts: LogCompactorParts
@@ -111,7 +108,7 @@ export class LogCompactor {
     const { log, appender, host, isClosing } = this.#parts
     if (isClosing()) throw storageClosed(`the log ${logKey(log.id)}`)
     if (appender.failure !== null) throw appender.failure
-    const refusal = host.refusal(asStateLog)
+    const refusal = host.upkeepRefusal()
     if (refusal !== null) throw refusal
   }
 }

@@ -1,7 +1,8 @@
 // Between a log and its engine: what each needs of the other.
 
 import type { EhubError } from '../../base/error.ts'
-import type { CommitJournal, JournalClient } from './commit-journal.ts'
+import type { CommitJournal } from './commit-journal.ts'
+import type { JournalClient } from './journal-client.ts'
 import type { LogFiles } from './log-files.ts'
 import type { Damage } from './log-reader.ts'
 import type { LogPlace } from './log-writer.ts'
@@ -33,8 +34,13 @@ export interface LogHost {
   now(): number
   /** A number no file of this data folder ever had. */
   nextGeneration(): number
-  /** Why appends are refused at present (disk nearly full), null when they are not. */
-  refusal(id: LogId): EhubError | null
+  /**
+   * Why an append of so many bytes is refused at present (disk nearly full), null when it is not.
+   * @param isWaiting There is no room for it in memory, and on a full disk none may come.
+   */
+  refusal(id: LogId, bytes: number, isWaiting: boolean): EhubError | null
+  /** The same of work that writes much and frees more, which goes on below the low-water mark. */
+  upkeepRefusal(): EhubError | null
   /** Bytes were written: time to look at the free space now and then. */
   wrote(bytes: number): void
   /** The log has bytes to bring into its segments (`sync`) or onto the disk (`os`). */

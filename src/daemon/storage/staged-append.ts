@@ -1,9 +1,16 @@
 // One append on its way: encoded into slabs, placed in a segment, waiting to be durable and to be written.
 
 import { assert } from '../../base/assert.ts'
-import type { EhubError } from '../../base/error.ts'
-import type { JournalClient, JournalItem } from './commit-journal.ts'
-import { batchOf, decodeEnvelopeHeader, encodeEnvelope, envelopeBytes, envelopeHeaderBytes } from './format.ts'
+import { EhubError } from '../../base/error.ts'
+import type { JournalClient, JournalItem } from './journal-client.ts'
+import {
+  batchOf,
+  decodeEnvelopeHeader,
+  encodeEnvelope,
+  envelopeBytes,
+  envelopeHeaderBytes,
+  payloadBytesMax,
+} from './format.ts'
 import type { GroupBuilder } from './group-builder.ts'
 import type { JournalRecord } from './journal-files.ts'
 import { logKey } from './paths.ts'
@@ -31,6 +38,8 @@ export interface StagedBatch {
 /** The log an append goes into. */
 export interface AppendOwner {
   readonly client: JournalClient & { readonly logNumber: number }
+  /** As `JournalItem.isEssential`. */
+  readonly isEssential: boolean
   obstacle(append: StagedAppend): EhubError | null
   committed(append: StagedAppend): void
   failed(append: StagedAppend, error: EhubError): void
@@ -90,6 +99,10 @@ export class StagedAppend implements JournalItem {
     return this.#owner.client
   }
 
+  get isEssential(): boolean {
+    return this.#owner.isEssential
+  }
+
   get bodyBytes(): number {
     return this.bytes + (this.#segmentRecord?.body.length ?? 0)
   }
@@ -141,6 +154,14 @@ export function appendBytes(batches: readonly Batch[]): number {
   let bytes = 0
   for (const batch of batches) bytes += envelopeBytes(batch.payload.length)
   return bytes
+}
+
+/** What is said of an append with a batch that no log takes, null when it has none. */
+export function largerThanFits(batches: readonly Batch[]): EhubError | null {
+  const large = batches.find(({ payload }) => payload.length > payloadBytesMax)
+  if (large === undefined) return null
+  const text = `a batch of ${large.payload.length} bytes exceeds ${payloadBytesMax} of a log`
+  return new EhubError('event-too-large', text)
 }
 
 /** The batches continue the log where it stands: what does not would be taken for damage by every reader. */

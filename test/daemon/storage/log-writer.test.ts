@@ -15,6 +15,7 @@ import { id } from './builders.ts'
 const zero = { sequence: 0, offset: 0 }
 const owner: AppendOwner = {
   client: { logNumber: 1, journalState: () => assert.fail(), syncSegments: () => Promise.resolve(null) },
+  isEssential: false,
   obstacle: () => null,
   committed: () => undefined,
   failed: () => undefined,
