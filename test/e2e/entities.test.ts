@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, test, type TestContext } from 'node:test'
-import { Person } from './ehub.ts'
+import { Person, says } from './ehub.ts'
 
 async function withDaemon(t: TestContext): Promise<Person> {
   const person = new Person(t)
@@ -94,6 +94,29 @@ describe('hubs and groups', () => {
       const { code, stderr } = await person.run(argv)
       assert.equal(code, 0, stderr)
     }
+  })
+
+  test('who reads is listed, and can be disconnected', async (t) => {
+    const person = await withDaemon(t)
+    await person.run(['send', 'orders', '-p', '1', 'a'])
+    const reader = person.start(['receive', 'orders', '-p', '1', '--from', 'beginning', '-v'])
+    await says(reader, 'stdout', /a/)
+    const list = async (): Promise<readonly { readonly id: number }[]> =>
+      JSON.parse((await person.run(['list-receivers', 'orders', '--json'])).stdout)
+    const [receiver, ...more] = await list()
+    assert.partialDeepStrictEqual(receiver, { hub: 'orders', group: '$Default', partition: 1, deliveredCount: 1 })
+    assert.deepEqual(more, [])
+    const id = receiver?.id ?? -1
+    const kick = () => person.run(['list-receivers', '--kick', String(id)])
+    const kicked = await kick()
+    assert.deepEqual([kicked.code, kicked.stderr], [0, `receiver ${id} is disconnected\n`])
+    assert.ok(
+      (await list()).every((other) => other.id !== id),
+      'it may have come back, as another',
+    )
+    const again = await kick()
+    assert.equal(again.code, 2)
+    assert.match(again.stderr, new RegExp(`^error\\[argument-error\\]: .*${id}`))
   })
 
   test('completion knows hubs and groups', async (t) => {

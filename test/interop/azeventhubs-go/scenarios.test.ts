@@ -3,25 +3,12 @@
 //   EHUB_GO=go npm test
 
 import assert from 'node:assert/strict'
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { execFile } from 'node:child_process'
+import { test } from 'node:test'
+import { buildGo } from '../go.ts'
 import { startServer, type TestServer } from '../server.ts'
 
-const go = process.env['EHUB_GO']
-const options = go === undefined ? { skip: 'EHUB_GO names no Go tool chain; see the head of this file' } : {}
-const folder = mkdtempSync(join(tmpdir(), 'ehub-go-'))
-const program = join(folder, 'scenario')
-after(() => rmSync(folder, { recursive: true }))
-if (go !== undefined) {
-  execFileSync(go, ['build', '-o', program, '.'], {
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-    stdio: 'inherit',
-  })
-}
+const { program, options } = buildGo(new URL('.', import.meta.url))
 
 function run(server: TestServer, scenario: string): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {

@@ -7,12 +7,13 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Person } from '../../e2e/ehub.ts'
+import { skip, Terminal } from '../../e2e/tmux.ts'
 
 const program = fileURLToPath(new URL('processor.mjs', import.meta.url))
 
 async function open(t: TestContext) {
   const person = new Person(t)
-  assert.equal((await person.startDaemon(['--ephemeral', '--hub', 'orders:2'])).code, 0)
+  assert.equal((await person.startDaemon(['--ephemeral', '--lag-interval', '100ms', '--hub', 'orders:2'])).code, 0)
   const text = async (argv: readonly string[]) => {
     const { code, stdout, stderr } = await person.run(argv)
     assert.equal(code, 0, stderr)
@@ -90,4 +91,39 @@ test("an application's checkpoints are seen, exported, moved and imported from t
   const wrong = await person.run(['checkpoint', 'orders', '--store', 'nowhere'])
   assert.match(wrong.stderr, /^error\[container-not-found\]: no container "nowhere"/)
   assert.equal((await person.run(['checkpoint', 'orders', '--by', '1', '--repair'])).code, 2)
+})
+
+test('its checkpoints are in the lag, in the list of checkpoints and on the screen', async (t) => {
+  const { person, process, text, json } = await open(t)
+  await person.run(['send', 'orders', '-p', '0', 'a', 'b', 'c', 'd'])
+  await process(4)
+  await person.run(['send', 'orders', '-p', '0', 'e', 'f', 'g'])
+  // A hub nobody has a checkpoint in tells nothing of the one that is looked for.
+  await text(['create-hub', 'clicks', '--partitions', '1'])
+
+  const [lag] = await json(['lag', 'orders', '-g', '$Default'])
+  assert.deepEqual([lag.partition, lag.last, lag.checkpoint, lag.lag], [0, 6, 3, 3])
+  const [checkpoint] = await json(['checkpoint', 'orders', '-p', '0'])
+  assert.deepEqual([checkpoint.sequence, checkpoint.store, checkpoint.behind], [3, 'app', 3])
+  assert.match(await text(['top', '--once']), /^orders\t\$Default\t\w+\t3\t/m)
+  assert.match(await text(['top', '--once', '--partitions']), /^orders\t\$Default\t0\t0\t6\t3\t3\t/m)
+  const shown = await json(['top'])
+  assert.deepEqual(
+    shown
+      .filter(({ hub, partition }: Record<string, unknown>) => hub === 'orders' && partition === 0)
+      .map((row: Record<string, unknown>) => [row.group, row.checkpoint, row.lag]),
+    [['$Default', 3, 3]],
+  )
+
+  if (skip !== false) return t.diagnostic(`without a frame of the screen: ${skip}`)
+  const terminal = new Terminal(t, person, { columns: 90, rows: 26 })
+  terminal.enter('$EHUB top')
+  await terminal.shows(/\$Default +\S+ +3 /)
+  terminal.type(':')
+  terminal.enter('orders/$Default')
+  await terminal.shows(/ 0 +6 +3 +3 /)
+  // The application goes on, and the screen follows what its store writes.
+  assert.deepEqual(await process(3), [4, 5, 6])
+  await terminal.shows(/ 0 +6 +6 +0 /)
+  terminal.type('q')
 })
