@@ -49,6 +49,8 @@ export interface EmbeddedEngineParts {
 }
 
 // Segments of one run are numbered behind the generation of its newest journal file: unique for ever, never persisted.
+/** A quarter of it, what shares a slab with others, takes the largest publication of 1 MiB. */
+const slabBytesMax = 4 * (1024 + 16) * 1024
 const generationsPerJournal = 2 ** 20
 
 /**
@@ -125,7 +127,7 @@ class EmbeddedEngine implements StorageEngine {
       this.#known.add(state)
     }
     const { tailBytesMax, openFilesMax, poolFilesMax, poolBytesMax, lowWaterBytes, reserveBytes } = this.#options
-    this.#slabs = new Slabs({ slabBytes: Math.min(1024 * 1024, tailBytesMax >> 2), bytesMax: tailBytesMax })
+    this.#slabs = new Slabs({ slabBytes: Math.min(slabBytesMax, tailBytesMax >> 2), bytesMax: tailBytesMax })
     const { syncIntervalMs } = this.#options
     this.#background = new BackgroundWriter({
       clock: this.#clock,
