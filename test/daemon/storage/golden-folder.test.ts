@@ -1,17 +1,35 @@
-// Folders of format version 1 stay readable, docs/FORMAT.md says enough to read them, and a newer one is refused.
+// Folders of every format version stay readable, docs/FORMAT.md says enough to read them, and a newer one is refused.
 
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { quietLog } from '../../../src/base/log.ts'
+import type { HubDescription } from '../../../src/daemon/broker/broker-api.ts'
 import { openBroker } from '../../../src/daemon/broker/broker.ts'
+import type { InspectLine } from '../../../src/daemon/storage/inspect-line.ts'
+import { inspect } from '../../../src/daemon/storage/inspect.ts'
 import { decodeVersion, encodeVersionSlot, versionSlotBytes } from '../../../src/daemon/storage/journal-format.ts'
+import { NodeDisk } from '../../../src/daemon/storage/node-disk.ts'
+import { sequenceOfIndex } from '../../../src/daemon/storage/survivors.ts'
 import type { PartitionLog, Survivors } from '../../../src/daemon/storage/storage-engine.ts'
 import { always, keeping } from '../../conformance/compact-contract.ts'
 import { SimClock } from '../../sim/sim-clock.ts'
 import { SimRandom } from '../../sim/sim-random.ts'
-import { goldenCopy, goldenKinds, goldenLogs, nextBatch, openEngine, openLog, readAll } from './golden-folder.ts'
+import { keyedEventsOf } from '../../sim/keyed-events.ts'
+import {
+  goldenCompacted,
+  goldenCopy,
+  goldenKinds,
+  goldenLogs,
+  goldenLogsOf,
+  type GoldenVersion,
+  goldenVersions,
+  nextBatch,
+  openEngine,
+  openLog,
+  readAll,
+} from './golden-folder.ts'
 import { type ReadLog, readFolder } from './second-reader.ts'
 
 /** What the engine says of a log, in the second reader's words. */
@@ -49,9 +67,9 @@ function textOf(payload: Buffer): string {
     .trim()
 }
 
-for (const kind of goldenKinds) {
-  test(`the ${kind} folder of version 1 holds what was stored`, async (t) => {
-    const engine = await openEngine(goldenCopy(t, kind))
+for (const [version, kind] of goldenVersions.flatMap((number) => goldenKinds.map((one) => [number, one] as const))) {
+  test(`the ${kind} folder of version ${version} holds what was stored`, async (t) => {
+    const engine = await openEngine(goldenCopy(t, kind, version))
     t.after(() => engine.close())
     const [state, orders, behind, stamped] = await Promise.all(goldenLogs.map((id) => openLog(engine, id)))
     assert.ok(state !== undefined && orders !== undefined && behind !== undefined && stamped !== undefined)
@@ -82,11 +100,11 @@ for (const kind of goldenKinds) {
     for (const log of [state, orders, behind, stamped]) assert.deepEqual(log.statistics().damaged, [])
   })
 
-  test(`the ${kind} folder of version 1 can be gone on with`, async (t) => {
-    const folder = goldenCopy(t, kind)
+  test(`the ${kind} folder of version ${version} can be gone on with`, async (t) => {
+    const folder = goldenCopy(t, kind, version)
     let engine = await openEngine(folder)
     const ends = new Map<string, number>()
-    for (const id of goldenLogs) {
+    for (const id of goldenLogsOf(version)) {
       if (id.group === '$state') continue
       const log = await openLog(engine, id)
       await log.append([nextBatch(log, Buffer.from('one more'))])
@@ -95,7 +113,7 @@ for (const kind of goldenKinds) {
     await engine.close()
     engine = await openEngine(folder)
     t.after(() => engine.close())
-    for (const id of goldenLogs) {
+    for (const id of goldenLogsOf(version)) {
       if (id.group === '$state') continue
       const log = await openLog(engine, id)
       assert.equal(log.end.sequence, ends.get(id.group + id.partition))
@@ -103,23 +121,75 @@ for (const kind of goldenKinds) {
     }
   })
 
-  test(`a second reader, made from docs/FORMAT.md, agrees about the ${kind} folder`, async (t) => {
-    const folder = goldenCopy(t, kind)
+  test(`a second reader, made from docs/FORMAT.md, agrees about the ${kind} folder of version ${version}`, async (t) => {
+    const folder = goldenCopy(t, kind, version)
     const second = readFolder(folder)
     const engine = await openEngine(folder)
     t.after(() => engine.close())
     assert.deepEqual(
       [...second.keys()].toSorted(),
-      goldenLogs.map(({ group, partition }) => `${group}/${partition}`),
+      goldenLogsOf(version)
+        .map(({ group, partition }) => `${group}/${partition}`)
+        .toSorted(),
     )
-    for (const id of goldenLogs) {
+    for (const id of goldenLogsOf(version)) {
       assert.deepEqual(second.get(`${id.group}/${id.partition}`), await asSecond(await openLog(engine, id)))
     }
   })
 }
 
-test('a broker starts from the state of version 1', async (t) => {
-  const engine = await openEngine(goldenCopy(t, 'killed'))
+for (const kind of goldenKinds) {
+  test(`the ${kind} folder of version 2 has what compaction left, where it stood`, async (t) => {
+    const engine = await openEngine(goldenCopy(t, kind, 2))
+    t.after(() => engine.close())
+    const log = await openLog(engine, goldenCompacted)
+    const batches = await readAll(log)
+    assert.deepEqual(
+      batches.flatMap((batch) =>
+        keyedEventsOf(batch.payload).map(({ key, body }, index) => [sequenceOfIndex(batch, index), key, body]),
+      ),
+      [
+        [2, null, 'no key'],
+        [7, 'c', ''],
+        [8, 'a', 'a3'],
+        [9, 'b', 'b4'],
+        [10, 'd', 'd1'],
+        [11, 'd', 'd2'],
+        [12, 'a', ''],
+        [13, 'e', 'e1'],
+      ],
+    )
+    assert.deepEqual(
+      batches.map(({ baseSequence, count, producer, survivors }) => [
+        baseSequence,
+        count,
+        producer?.firstSequence ?? null,
+        survivors?.count ?? null,
+        survivors?.cleanedAtMs ?? null,
+      ]),
+      [
+        [0, 4, null, 1, null],
+        [4, 2, 5, 0, null],
+        [6, 1, null, 0, null],
+        [7, 2, null, 2, 1_700_000_000_100],
+        [9, 2, null, null, null],
+        [11, 1, null, null, null],
+        [12, 2, null, null, null],
+      ],
+    )
+    assert.deepEqual([log.start.sequence, log.end.sequence], [0, 14])
+    assert.deepEqual(log.statistics().damaged, [])
+    const lines: InspectLine[] = []
+    for await (const line of inspect(new NodeDisk(goldenCopy(t, kind, 2)), '', 'directory')) lines.push(line)
+    assert.deepEqual(
+      lines.filter(({ level }) => level === 'damage'),
+      [],
+    )
+  })
+}
+
+async function hubsOf(t: TestContext, version: GoldenVersion): Promise<readonly HubDescription[]> {
+  const engine = await openEngine(goldenCopy(t, 'killed', version))
   const broker = await openBroker({
     engine,
     clock: new SimClock(),
@@ -131,12 +201,20 @@ test('a broker starts from the state of version 1', async (t) => {
     await broker.close()
     await engine.close()
   })
-  const hubs = broker.listHubs(broker.ownerCaller(''))
-  assert.deepEqual(
-    // Made before hubs had a retention: nothing of it may go because the program is newer.
-    hubs.map(({ name, partitionCount, retentionMs, cleanup }) => [name, partitionCount, retentionMs, cleanup]),
-    [['orders', 2, null, 'delete']],
-  )
+  return broker.listHubs(broker.ownerCaller(''))
+}
+
+test('a broker starts from the state of every version', async (t) => {
+  const settings = ({ name, partitionCount, retentionMs, cleanup }: HubDescription) => [
+    name,
+    partitionCount,
+    retentionMs,
+    cleanup,
+  ]
+  // Made before hubs had a retention: nothing of it may go because the program is newer.
+  const orders = ['orders', 2, null, 'delete']
+  assert.deepEqual((await hubsOf(t, 1)).map(settings), [orders])
+  assert.deepEqual((await hubsOf(t, 2)).map(settings), [orders, ['prices', 1, null, 'compact']])
 })
 
 test('the second reader agrees with the engine about a longer life, while the daemon runs and after', async (t) => {

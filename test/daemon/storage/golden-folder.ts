@@ -1,4 +1,4 @@
-// The golden data folders of format version 1, for tests: always as a copy.
+// The golden data folders of every format version, for tests: always as a copy.
 
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,17 +12,21 @@ import type { Batch, LogId, PartitionLog, StorageEngine } from '../../../src/dae
 import { SimClock } from '../../sim/sim-clock.ts'
 import { SimRandom } from '../../sim/sim-random.ts'
 
-export const goldenFolder = fileURLToPath(new URL('../../golden/data-v1', import.meta.url))
+export const goldenFolder = fileURLToPath(new URL('../../golden', import.meta.url))
+
+/** 2 has compacted segments. */
+export type GoldenVersion = 1 | 2
+export const goldenVersions: readonly GoldenVersion[] = [1, 2]
 
 /** `clean`: after a clean stop. `killed`: the newest acknowledged events are only in the journal. */
 export type GoldenKind = 'clean' | 'killed'
 export const goldenKinds: readonly GoldenKind[] = ['clean', 'killed']
 
 /** A folder with a copy of the golden one, removed after the test. */
-export function goldenCopy(t: TestContext, kind: GoldenKind): string {
+export function goldenCopy(t: TestContext, kind: GoldenKind, version: GoldenVersion = 1): string {
   const folder = mkdtempSync(join(tmpdir(), 'ehub-golden-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
-  cpSync(join(goldenFolder, kind), folder, { recursive: true })
+  cpSync(join(goldenFolder, `data-v${version}`, kind), folder, { recursive: true })
   return folder
 }
 
@@ -39,12 +43,20 @@ export function openEngine(
   })
 }
 
+/** In every version. */
 export const goldenLogs: readonly LogId[] = [
   { group: '$state', partition: 0 },
   { group: 'ns1/h2', partition: 0 },
   { group: 'ns1/h2', partition: 1 },
   { group: 'raw', partition: 1023 },
 ]
+
+/** Compacted, since version 2. */
+export const goldenCompacted: LogId = { group: 'ns1/h3', partition: 0 }
+
+export function goldenLogsOf(version: GoldenVersion): readonly LogId[] {
+  return version === 1 ? goldenLogs : [...goldenLogs, goldenCompacted]
+}
 
 export function openLog(engine: StorageEngine, id: LogId, segmentBytes = 1 << 20): Promise<PartitionLog> {
   const durability = id.group === 'ns1/h2' && id.partition === 1 ? 'os' : 'sync'
