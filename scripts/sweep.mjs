@@ -1,5 +1,5 @@
-// Everything that can be tried exhaustively: `npm run sweep [-- --only crash,faults,damage] [--slice] [--match TEXT]`. Exits 1 on any
-// violation, naming the point that shows it.
+// Everything that can be tried exhaustively: `npm run sweep [-- --only crash,faults,damage] [--slice] [--match TEXT]
+// [--part I/N]`. Exits 1 on any violation, naming the point that shows it.
 
 import { parseArgs } from 'node:util'
 
@@ -9,12 +9,17 @@ const { values } = parseArgs({
     slice: { type: 'boolean', default: false },
     /** Of crash and faults: only scripts whose name has this in it. */
     match: { type: 'string', default: '' },
+    /** Of those the Ith of N parts, from 1. */
+    part: { type: 'string', default: '1/1' },
     /** Damage: every how many bytes and lengths; 1: all. */
     step: { type: 'string', default: '1' },
   },
 })
 const all = await import('../test/sim/scripts.ts')
-const scripts = all.scripts.filter(({ name }) => name.includes(values.match))
+const [part, parts] = values.part.split('/').map(Number)
+const scripts = all.scripts
+  .filter(({ name }) => name.includes(values.match))
+  .filter((_script, index) => index % parts === part - 1)
 const { sweepCrashPoints } = await import('../test/sim/crash-points.ts')
 const { sweepOperations } = await import('../test/sim/nth-operation.ts')
 const { makeIndexedFolder, makeSmallFolder, sweepCorruption } = await import('../test/sim/corruption-sweep.ts')

@@ -214,6 +214,8 @@ export class BrokerLife {
     this.world.sendInvoked(this.world.logName(hub, group.partition), producer, firstNumber, count)
     group.whenSettled((outcome) =>
       this.world.ifAlive(generation, () => {
+        // A broken assertion of the product would only end the thread when the last seed is done.
+        if (isEhubError(outcome, 'internal-error')) return this.world.fail(outcome.cause ?? outcome)
         const isRefused = isEhubError(outcome, 'disk-full')
         const told = outcome === 'stored' ? 'ok' : isRefused ? 'failed' : 'unknown'
         this.world.sendCompleted(producer, firstNumber, told, sequence)

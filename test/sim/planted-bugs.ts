@@ -222,7 +222,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'enqueued time follows the wall clock back',
     harm: 'reading from a time skips events',
     kind: 'broker',
-    seedsMax: 2000,
+    seedsMax: 100,
     edits: [
       {
         file: broker('partition-appender.ts'),
