@@ -9,25 +9,21 @@ export interface StoredEvent extends KeyedEvent {
   readonly timeMs: number
 }
 
-interface Sent extends StoredEvent {
+/** What one number may hold. */
+interface Place {
+  /** Until one is certain all that were sent with this number: a refused one may be there after a crash. */
+  candidates: readonly StoredEvent[]
   isCertain: boolean
   /** Seen missing: it must not come back. */
   isGone: boolean
 }
 
-interface Run {
-  /** Wall clock when it was asked for. */
-  readonly nowMs: number
-  /** Events below were stored by then. */
-  readonly end: number
-}
-
 export class CompactionModel {
   readonly #lagMs: number
   readonly #tombstoneMs: number
-  /** By sequence; what was refused is cut off. */
-  readonly #events: (Sent | undefined)[] = []
-  readonly #runs: Run[] = []
+  readonly #places: (Place | undefined)[] = []
+  /** Wall clock at which runs were asked for, rising. */
+  readonly #runsMs: number[] = []
   /** Events below and old enough then must be the newest of their key. */
   #cleanEnd = 0
 
@@ -37,16 +33,22 @@ export class CompactionModel {
   }
 
   sent(event: StoredEvent): void {
-    this.#events[event.sequence] = { ...event, isCertain: false, isGone: false }
+    const place = this.#places[event.sequence] ?? { candidates: [], isCertain: false, isGone: false }
+    if (place.isCertain) fail(`${event.sequence} was acknowledged or read, and its number is given again`)
+    place.candidates = [...place.candidates, event]
+    this.#places[event.sequence] = place
   }
 
-  stored(sequence: number): void {
-    const event = this.#events[sequence]
-    if (event !== undefined) event.isCertain = true
+  /** @param event The one given to `sent`. */
+  stored(event: StoredEvent): void {
+    const place = this.#places[event.sequence]
+    if (place === undefined) fail(`${event.sequence} was acknowledged, which nobody sent`)
+    place.candidates = [event]
+    place.isCertain = true
   }
 
-  runInvoked(nowMs: number, end: number): void {
-    this.#runs.push({ nowMs, end })
+  runInvoked(nowMs: number): void {
+    this.#runsMs.push(nowMs)
   }
 
   /** It said that everything below is clean. */
@@ -60,27 +62,31 @@ export class CompactionModel {
     const byKey = new Map<string, number>()
     for (const event of found) {
       if (event.sequence < next) fail(`${event.sequence} was handed out behind ${next - 1}`)
-      for (; next < event.sequence; next++) this.#judgeMissing(next)
+      for (; next < event.sequence; next++) this.#judgeMissing(next, end)
       this.#judgePresent(event)
       if (event.key !== null) this.#judgeClean(event, byKey)
       next = event.sequence + 1
     }
-    for (; next < end; next++) this.#judgeMissing(next)
-    for (let sequence = end; sequence < this.#events.length; sequence++) {
-      if (this.#events[sequence]?.isCertain === true)
-        fail(`${sequence} was acknowledged and lies beyond the end ${end}`)
+    for (; next < end; next++) this.#judgeMissing(next, end)
+    for (const [sequence, place] of this.#places.entries()) {
+      if (sequence < end || place === undefined) continue
+      if (place.isCertain) fail(`${sequence} was acknowledged and lies beyond the end ${end}`)
+      place.isGone = false
     }
-    this.#events.length = end
   }
 
   #judgePresent(event: StoredEvent): void {
-    const sent = this.#events[event.sequence]
-    if (sent === undefined) fail(`nobody sent ${event.sequence}`)
-    if (sent.isGone) fail(`${event.sequence} with key ${sent.key} was gone and is there again`)
-    if (sent.key !== event.key || sent.body !== event.body) fail(`${event.sequence} is not what was sent`)
-    if (sent.timeMs !== event.timeMs) fail(`${event.sequence} has time ${event.timeMs}, it was ${sent.timeMs}`)
+    const { sequence } = event
+    const place = this.#places[sequence]
+    if (place === undefined) fail(`nobody sent ${sequence}`)
+    if (place.isGone) fail(`${sequence} with key ${event.key} was gone and is there again`)
+    const sent = place.candidates.find(({ key, body, timeMs }) => {
+      return key === event.key && body === event.body && timeMs === event.timeMs
+    })
+    if (sent === undefined) fail(`${sequence} is not what was sent: ${JSON.stringify({ event, ...place })}`)
     // Readers have seen it: from now on it is there like an acknowledged one.
-    sent.isCertain = true
+    place.candidates = [sent]
+    place.isCertain = true
   }
 
   /** Of what is clean each key is there once. */
@@ -91,30 +97,33 @@ export class CompactionModel {
     byKey.set(key ?? '', sequence)
   }
 
-  #judgeMissing(sequence: number): void {
-    const event = this.#events[sequence]
-    if (event === undefined) fail(`${sequence} is a number of nobody's event and below the end`)
-    if (event.isGone) return
-    event.isGone = true
-    if (event.key === null) fail(`${sequence} has no key and is gone`)
-    if (!this.#isReplaced(event) && !this.#isOver(event))
-      fail(`${sequence} is the newest of key ${event.key} and is gone`)
+  #judgeMissing(sequence: number, end: number): void {
+    const place = this.#places[sequence]
+    if (place === undefined) fail(`${sequence} is a number of nobody's event and below the end`)
+    if (place.isGone) return
+    place.isGone = true
+    const { candidates } = place
+    if (candidates.every(({ key }) => key === null)) fail(`${sequence} has no key and is gone`)
+    if (candidates.some((event) => event.key !== null && (this.#isReplaced(event, end) || this.#isOver(event)))) return
+    fail(`${sequence} is the newest of key ${candidates[0]?.key} and is gone`)
   }
 
   /** A later event of its key was old enough when a run began. */
-  #isReplaced(event: Sent): boolean {
-    return this.#runs.some(({ nowMs, end }) =>
-      this.#events
-        .slice(event.sequence + 1, end)
-        .some((later) => later?.key === event.key && later.timeMs <= nowMs - this.#lagMs),
-    )
+  #isReplaced({ sequence, key: itsKey }: StoredEvent, end: number): boolean {
+    const oldMs = (this.#runsMs.at(-1) ?? -Infinity) - this.#lagMs
+    for (let later = sequence + 1; later < end; later++) {
+      const candidates = this.#places[later]?.candidates ?? []
+      if (candidates.some(({ key, timeMs }) => key === itsKey && timeMs <= oldMs)) return true
+    }
+    return false
   }
 
   /** A delete marker whose retention was over in a run, counted from the first run that can have met it. */
-  #isOver(event: Sent): boolean {
+  #isOver(event: StoredEvent): boolean {
     if (event.body !== '') return false
-    const met = this.#runs.find(({ nowMs, end }) => event.sequence < end && event.timeMs <= nowMs - this.#lagMs)
-    return met !== undefined && this.#runs.some((run) => run !== met && run.nowMs >= met.nowMs + this.#tombstoneMs)
+    const met = this.#runsMs.findIndex((nowMs) => event.timeMs <= nowMs - this.#lagMs)
+    if (met < 0 || met === this.#runsMs.length - 1) return false
+    return (this.#runsMs.at(-1) ?? 0) >= (this.#runsMs[met] ?? 0) + this.#tombstoneMs
   }
 }
 

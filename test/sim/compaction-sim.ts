@@ -157,10 +157,11 @@ class CompactionLife {
           count: 1,
           partitionKey: event.key,
         })
-        this.#model.sent({ ...event, sequence, timeMs })
+        const sent = { ...event, sequence, timeMs }
+        this.#model.sent(sent)
         group.whenSettled((outcome) => {
           if (generation !== this.#generation || this.#disk.isStopped) return
-          if (outcome === 'stored') this.#model.stored(sequence)
+          if (outcome === 'stored') this.#model.stored(sent)
           else if (!this.#isFault(outcome)) this.#failure = outcome
         })
         this.events++
@@ -183,7 +184,7 @@ class CompactionLife {
     this.steps.push(`advance ${ms}`)
     // The janitor may begin a run by itself at any of these.
     for (let left = ms; left > 0; left -= 1000) {
-      this.#model.runInvoked(this.#clock.now() + Math.min(1000, left), Infinity)
+      this.#model.runInvoked(this.#clock.now() + Math.min(1000, left))
       this.#clock.advance(Math.min(1000, left))
       await runTurns(3)
     }
@@ -206,7 +207,7 @@ class CompactionLife {
     this.#isCompacting = true
     try {
       for (;;) {
-        this.#model.runInvoked(this.#clock.now(), Infinity)
+        this.#model.runInvoked(this.#clock.now())
         const step = await this.#attempt(broker.compaction.run(broker.ownerCaller(''), hub, 0))
         if (generation !== this.#generation || step === undefined) return
         if (!step.isDone) continue
@@ -245,7 +246,7 @@ class CompactionLife {
     }
     receiver.close()
     // The clock also moves while something is waited for, and the janitor begins runs by it.
-    this.#model.runInvoked(this.#clock.now(), Infinity)
+    this.#model.runInvoked(this.#clock.now())
     this.#model.judge(found, Math.max(end, 0))
     this.traceHash = Math.imul(this.traceHash ^ found.length ^ (end << 8), 0x01000193) >>> 0
   }
