@@ -13,7 +13,9 @@ export function captureFindings(captures: readonly CaptureReply[], nowMs: number
   const found = captures.flatMap((capture) => [...waiting(capture, nowMs), ...lost(capture), ...behind(capture)])
   if (found.length > 0) return found
   const detail =
-    captures.length === 0 ? 'no hub is captured' : `${captures.length} hubs are captured, every file was taken`
+    captures.length === 0
+      ? 'no hub is captured'
+      : `${captures.length} ${captures.length === 1 ? 'hub is' : 'hubs are'} captured, every file was taken`
   return [{ check: 'capture', level: 'ok', detail, fix: null }]
 }
 
