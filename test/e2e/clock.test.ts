@@ -1,16 +1,18 @@
 // A week in seconds: retention, lag ages, tokens and the rest of what goes by the daemon's clock, moved with `ehub clock`.
-//
-// Capture windows and tombstones add their stretch to the week: `Week.advance` lets time pass for the whole daemon, `Week.send`
-// and `Week.bodies` write and read, and what is asserted belongs in a step of its own in 'a week passes in seconds'.
 
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { SystemClock } from '../../src/base/clock.ts'
 import { ControlClient } from '../../src/client/control-client.ts'
 import { findDaemon } from '../../src/client/discovery.ts'
+import { recordsOf } from '../daemon/protocols/capture/world.ts'
 import { Person } from './ehub.ts'
 
 const dayMs = 86_400_000
+/** Not a part of a day: windows begin at the time Capture was switched on and follow one another. */
+const windowMs = 840_000
 
 /** A daemon with a clock of its own, which stands still unless it is told to go on. */
 class Week {
@@ -54,7 +56,7 @@ class Week {
   }
 
   /** Everything a reader from the beginning gets. */
-  async bodies(hub: string): Promise<readonly string[]> {
+  async bodies(hub: string): Promise<readonly (string | null)[]> {
     const text = await this.run(['receive', hub, '--from', 'beginning', '-e', '--json'])
     return text
       .trim()
@@ -62,37 +64,108 @@ class Week {
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line).body)
   }
+
+  /** Leaves of each key what compaction leaves. */
+  async compact(hub: string): Promise<void> {
+    while (!(await this.control.call('compactPartition', { hub, partition: 0 })).isDone);
+  }
+
+  /** Waits until Capture has written so many files by itself: it looks every quarter of a second of the machine's time. */
+  async captured(hub: string, files: number): Promise<void> {
+    for (;;) {
+      const { capture } = await this.control.call('describeCapture', { hub })
+      const [partition] = capture?.partitions ?? []
+      assert.equal(partition?.error ?? null, null)
+      if ((partition?.files ?? 0) >= files) return
+    }
+  }
+}
+
+/** Name of the file of partition 0 whose window begins at this time. */
+function windowName(hub: string, startMs: number): string {
+  return `local/${hub}/0/${new Date(startMs).toISOString().slice(0, 19).replaceAll(/[-T:]/g, '/')}.avro`
+}
+
+/** Names of the files below a folder and the bodies in them, in order of name. */
+async function filesOf(folder: string): Promise<readonly (readonly [string, readonly string[]])[]> {
+  const names = readdirSync(folder, { recursive: true }).map(String)
+  const found = names.filter((name) => /\.(?:avro|part)$/.test(name)).sort()
+  return Promise.all(
+    found.map(async (name) => {
+      const records = await recordsOf(readFileSync(join(folder, name)))
+      return [name, records.map(([, body]) => body)] as const
+    }),
+  )
 }
 
 describe('the clock', () => {
-  test('a week passes in seconds', async (t) => {
+  test('a week of retention, Capture windows and delete markers passes in seconds', async (t) => {
     const week = await Week.begin(t)
     const { control } = week
     await week.run(['create-hub', 'orders', '--partitions', '1', '--retention', '7d'])
+    const { nowMs: beginMs } = await control.call('showClock', {})
+    const folder = join(week.person.home, 'captured')
+    const place = { destination: `dir:${folder}`, credentials: 'none' }
+    await control.call('enableCapture', { hub: 'orders', intervalMs: windowMs, isSkippingEmpty: true, ...place })
     await week.send('orders', ['first'])
+    const keeping = { cleanup: 'compact', tombstoneRetentionMs: 2 * dayMs } as const
+    await control.call('createHub', { hub: 'prices', partitionCount: 1, ...keeping })
+    await week.send('prices', ['1'], ['--key', 'gold'])
+    await week.send('prices', ['2'], ['--key', 'tin'])
+
+    // A window's file is there when the window is over, and not before; its name says when it began.
+    await week.advance(windowMs - 1)
+    assert.equal((await control.call('listCapture', { hub: 'orders' })).files.length, 0)
+    await week.advance(1)
+    await week.captured('orders', 1)
+    assert.deepEqual(await filesOf(folder), [[windowName('orders', beginMs), ['first']]])
 
     // Ages are by this clock; and whoever sends signs in by it, or the token of a year ago would be refused.
-    assert.equal((await week.json(['clock', 'advance', '1d'])).mode, 'adjustable')
+    assert.equal((await week.json(['clock', 'advance', `${(dayMs - windowMs) / 1000}s`])).mode, 'adjustable')
     await week.send('orders', ['second', 'third'])
     await control.call('setCheckpoint', { hub: 'orders', group: '$Default', partition: 0, sequence: 0 })
+    await week.send('prices', [''], ['--tombstone', '--key', 'gold'])
+    await week.compact('prices')
+    assert.deepEqual(await week.bodies('prices'), ['2', null], 'the marker has taken its key')
     await week.advance(dayMs)
     const [lag] = (await control.call('lag', { hub: 'orders', isFresh: true })).partitions
     assert.deepEqual([lag?.lag, lag?.ageMs], [2, dayMs])
+    await week.captured('orders', 2)
+
+    // Two days after it was met, to the millisecond, the marker may go, and no sooner.
+    await week.advance(dayMs - 1)
+    await week.compact('prices')
+    assert.deepEqual(await week.bodies('prices'), ['2', null])
+    await week.advance(1)
+    await week.compact('prices')
+    assert.deepEqual(await week.bodies('prices'), ['2'])
 
     // To the millisecond: seven days after the first it is still there, and then never more.
-    await week.advance(5 * dayMs)
+    await week.advance(4 * dayMs)
     assert.deepEqual(await week.bodies('orders'), ['first', 'second', 'third'])
     await week.advance(1)
     assert.deepEqual(await week.bodies('orders'), ['second', 'third'])
     const { partitions } = await control.call('describeHub', { hub: 'orders' })
     assert.equal(partitions[0]?.beginSequence, 1)
 
-    // With nobody asking, the space of what has expired is given back.
+    // With nobody asking, the space of what has expired is given back; what is compacted stays for ever.
     await week.advance(2 * dayMs)
     const [emptied] = (await control.call('describeHub', { hub: 'orders' })).partitions
     assert.deepEqual([emptied?.isEmpty, emptied?.beginSequence, emptied?.storedBytes], [true, 3, 0])
+    assert.deepEqual(await week.bodies('prices'), ['2'])
     await week.send('orders', ['next'])
     assert.deepEqual(await week.bodies('orders'), ['next'])
+
+    // Nine days of windows, three of them with events: the files have them all, in the windows of their times.
+    await week.advance(windowMs)
+    await week.captured('orders', 3)
+    const startOf = (ms: number) => beginMs + Math.floor(ms / windowMs) * windowMs
+    const names = [0, dayMs, 9 * dayMs + 1].map((ms) => windowName('orders', startOf(ms)))
+    const bodies = [['first'], ['second', 'third'], ['next']]
+    assert.deepEqual(
+      await filesOf(folder),
+      names.map((name, index) => [name, bodies[index]]),
+    )
   })
 
   test('a clock that jumps expires nothing until somebody says that it is right', async (t) => {
