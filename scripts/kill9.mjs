@@ -1,7 +1,8 @@
 // A real daemon under load of several client processes, killed again and again; nothing acknowledged may be lost, altered,
 // repeated or reordered: `npm run kill9 -- --cycles N [--daemon small|executable|both] [--points M] [--seed S]`.
 // `small` runs the product's parts from the sources with tiny files, `executable` the built program. `--points M` adds M
-// exact kill points under strace: at the Nth fdatasync, pwritev, rename, unlink, ftruncate, fsync.
+// exact kill points under strace: at the Nth fdatasync, pwritev, rename, unlink, ftruncate, fsync. With `--capture` (executable only)
+// the hub is captured to a folder meanwhile, and at the end its files hold every event of the hub exactly once.
 
 import { execFileSync } from 'node:child_process'
 import { randomInt } from 'node:crypto'
@@ -12,6 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { judgeSoFar, startClients } from '../test/sim/kill9/clients.mjs'
 import { DaemonProcess, executable, freePort } from '../test/sim/kill9/daemon-process.mjs'
+import { CapturedFiles } from '../test/sim/kill9/captured.ts'
 import { Judge } from '../test/sim/kill9/judge.ts'
 import { readBack } from '../test/sim/kill9/read-back.mjs'
 import { fileMade } from '../test/sim/kill9/rolls.mjs'
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     seconds: { type: 'string', default: '0' },
     keep: { type: 'boolean', default: false },
+    capture: { type: 'boolean', default: false },
   },
 })
 const partitions = 4
@@ -36,7 +39,7 @@ const bodyBytesMax = { small: 400, executable: 100_000 }
 const rollMsMax = 1500
 
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
-const kinds = values.daemon === 'both' ? ['small', 'executable'] : [values.daemon]
+const kinds = values.capture ? ['executable'] : values.daemon === 'both' ? ['small', 'executable'] : [values.daemon]
 let isBad = false
 for (const kind of kinds) {
   if (kind === 'executable' && !existsSync(executable)) {
@@ -52,6 +55,8 @@ async function run(kind, cycles) {
   const random = new SimRandom(seed)
   const daemon = new DaemonProcess({ kind, folder, port: await freePort(), hub, partitions })
   const judge = new Judge(logName)
+  const captured = values.capture ? new CapturedFiles(daemon, executable) : null
+  let inFiles = null
   const kills = {}
   const startedAt = performance.now()
   const isOver = () => Number(values.seconds) > 0 && performance.now() - startedAt > Number(values.seconds) * 1000
@@ -61,6 +66,7 @@ async function run(kind, cycles) {
   try {
     daemon.spawn()
     await daemon.ready()
+    await captured?.enable()
     const bodies = { bodyBytesMax: bodyBytesMax[kind] }
     clients = startClients({ port: daemon.options.port, key: daemon.key, hub, partitions, ...bodies }, judge)
     for (let cycle = 0; cycle < cycles && !isOver(); cycle++) {
@@ -76,8 +82,14 @@ async function run(kind, cycles) {
     await Promise.all(clients.map((client) => client.stop()))
     clients = []
     judge.judge(null)
-    await readBack({ ...daemon.options, key: daemon.key, logName, checker: judge.checker })
+    const record = (entry) => {
+      judge.checker.record(entry)
+      if (entry.type === 'stored') captured?.stored(entry)
+    }
+    await captured?.flush()
+    await readBack({ ...daemon.options, key: daemon.key, logName, checker: { record } })
     judge.checker.finish()
+    inFiles = (await captured?.judge(logName)) ?? null
     daemon.signal('SIGTERM')
     const { code } = await daemon.ended
     if (code !== 0) throw new Error(`the last SIGTERM ended with ${code}: ${daemon.output}`)
@@ -101,9 +113,11 @@ async function run(kind, cycles) {
       `${judge.acknowledged} sends acknowledged, ${judge.unknown} unknown, ${judge.read} events read, ` +
       `${checker.eventsStored} stored; ${checker.violationCount} violations`,
   )
+  if (inFiles !== null) console.log(`  Capture: ${inFiles.events} events in ${inFiles.files} files, each exactly once`)
   for (const { rule, what } of checker.violations.slice(0, 20)) console.log(`  rule ${rule}: ${what}`)
   if (failure !== null) console.log(`  ${failure.stack}`)
-  if (isBadRun) console.log(`  again: npm run kill9 -- --cycles ${cycles} --daemon ${kind} --seed ${seed}`)
+  const how = values.capture ? '--capture' : `--daemon ${kind}`
+  if (isBadRun) console.log(`  again: npm run kill9 -- --cycles ${cycles} ${how} --seed ${seed}`)
   return isBadRun
 }
 
