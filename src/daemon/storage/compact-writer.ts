@@ -17,8 +17,9 @@ import type { Batch } from './storage-engine.ts'
 import { SparseIndex } from './sparse-index.ts'
 import { eventCount } from './survivors.ts'
 
-// Written at a time.
+// Written at a time; the buffer grows to that as it is needed.
 const writeBytes = 512 * 1024
+const bufferBytesMin = 16 * 1024
 
 /** Where what was read ends, whether anything is left of it or not. */
 export type ReadEnd = Pick<CompactedRange, 'endSequence' | 'endOffset' | 'lastTimeMs'>
@@ -30,7 +31,7 @@ export class CompactWriter {
   readonly #fold = new BatchFold((batch) => this.#encode(batch))
   readonly #index = new SparseIndex()
   #position = headerBytes
-  #buffer = Buffer.allocUnsafe(writeBytes)
+  #buffer = Buffer.allocUnsafeSlow(bufferBytesMin)
   #used = 0
   #eventCount = 0
   #payloadBytes = 0
@@ -57,14 +58,11 @@ export class CompactWriter {
     return this.#used
   }
 
-  /** Writes what was added so far; with a small piece only when `isForced`. @throws DiskError */
+  /** Writes what was added so far; with a small piece only when `isForced`. Nothing is added meanwhile. @throws DiskError */
   async write(isForced: boolean): Promise<void> {
     if (this.#used === 0 || (!isForced && this.#used < writeBytes)) return
-    const chunk = this.#buffer.subarray(0, this.#used)
-    const at = this.#position - this.#used
-    this.#buffer = Buffer.allocUnsafe(writeBytes)
+    await this.#file.write([this.#buffer.subarray(0, this.#used)], this.#position - this.#used)
     this.#used = 0
-    await this.#file.write([chunk], at)
   }
 
   /** Completes the segment: everything of it is on the disk but its name. @throws DiskError */
@@ -92,7 +90,7 @@ export class CompactWriter {
   #encode(batch: Batch): void {
     const bytes = envelopeBytesOf(batch)
     if (this.#used + bytes > this.#buffer.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * this.#buffer.length, this.#used + bytes))
+      const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#buffer.length, this.#used + bytes))
       this.#buffer.copy(larger, 0, 0, this.#used)
       this.#buffer = larger
     }
