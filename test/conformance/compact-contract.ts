@@ -106,6 +106,22 @@ export function compactContract(name: string, open: (t: TestContext) => Promise<
       assert.deepEqual(eventsOf(await readAll(anew)).slice(0, expected.length), expected)
     })
 
+    test('keeps a batch as it was however much goes behind it', async (t) => {
+      const { engine } = await open(t)
+      const maker = new BatchMaker()
+      const log = await engine.openLog(logId(), { durability: 'sync', segmentBytes: 512 * 1024 })
+      const stored = maker.batches(60, 20_000)
+      for (const batch of stored) await log.append([batch])
+      await log.closeSegment()
+      const isKept = ({ baseSequence }: Batch) => baseSequence % 24 === 1
+      await log.compact((batch) => (isKept(batch) ? batch : null), always())
+      const left = (await readAll(log)).filter((batch) => eventCount(batch) > 0)
+      assert.deepEqual(
+        left.map(({ baseSequence, payload }) => [baseSequence, Buffer.from(payload)]),
+        stored.filter(isKept).map(({ baseSequence, payload }) => [baseSequence, payload]),
+      )
+    })
+
     test('again and again takes more and merges what became small', async (t) => {
       const { log, maker, reopen } = await opened(t)
       const all = [...eventsOf(await fill(log, maker, 400))]

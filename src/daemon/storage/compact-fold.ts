@@ -11,6 +11,7 @@ const rangeMax = 2 ** 31
 export class BatchFold {
   readonly #emit: (batch: Batch) => void
   #pending: Batch | null = null
+  #isOwn = false
 
   /** @param emit Takes what is left, in order; each begins where the one before ends. */
   constructor(emit: (batch: Batch) => void) {
@@ -23,6 +24,7 @@ export class BatchFold {
     if (kept !== null && (eventCount(kept) > 0 || kept.producer !== null)) {
       this.flush()
       this.#pending = kept
+      this.#isOwn = false
       return
     }
     const before = this.#pending
@@ -36,6 +38,14 @@ export class BatchFold {
     }
     this.flush()
     this.#pending = gapOf(original)
+  }
+
+  /** What is held back no longer lies in memory that was given with it. */
+  release(): void {
+    const batch = this.#pending
+    if (batch === null || this.#isOwn) return
+    this.#pending = { ...batch, payload: Buffer.from(batch.payload) }
+    this.#isOwn = true
   }
 
   /** Gives out what is held back. */

@@ -48,9 +48,14 @@ export class CompactWriter {
     return this.#position
   }
 
-  /** @param kept What stays of `original`, the next batch of the log; null for nothing. */
+  /** @param kept What stays of `original`, the next batch of the log; null for nothing. Their payloads stay as they are until `release`. */
   add(original: Batch, kept: Batch | null): void {
     this.#fold.add(original, kept)
+  }
+
+  /** The payloads of what was added are no longer needed. */
+  release(): void {
+    this.#fold.release()
   }
 
   /** Bytes that wait to be written. */

@@ -55,10 +55,19 @@ export interface WalkStart {
   readonly toleratesReadErrors?: boolean
   /** Bytes read at a time; a longer envelope is read whole. */
   readonly windowBytes: number
+  /**
+   * Memory to read so many bytes into; a fresh buffer by default, so that the batches handed out stay valid. Asked before each read:
+   * whoever gives the same memory again has done with what it held.
+   */
+  readonly windowFor?: (bytes: number) => Buffer
 }
 
 // The unit in which the page cache reads: one bad sector makes one such piece unreadable.
 const pieceBytes = 4096
+
+function freshWindow(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(bytes)
+}
 
 export class SegmentWalker {
   readonly #file: DiskFile
@@ -187,9 +196,8 @@ export class SegmentWalker {
   async #load(position: number, bytes: number): Promise<void> {
     const windowEnd = this.#windowAt + this.#window.length
     if (position >= this.#windowAt && position + bytes <= windowEnd) return
-    const wanted = Math.min(Math.max(bytes, this.#start.windowBytes), this.#start.endPosition - position)
-    // A fresh buffer each time: the batches handed out are views of the old one.
-    const window = Buffer.allocUnsafeSlow(Math.max(0, wanted))
+    const { endPosition, windowBytes, windowFor = freshWindow } = this.#start
+    const window = windowFor(Math.max(0, Math.min(Math.max(bytes, windowBytes), endPosition - position)))
     this.#window = window.subarray(0, await this.#read(window, position))
     this.#windowAt = position
   }

@@ -84,7 +84,7 @@ export interface LogStatistics {
 /**
  * What of a batch stays: the batch itself, one with less (same base sequence, base offset, count, time and producer; `survivors`
  * and the payload of what they are), or null for nothing, not even the producer's stamp. Called once for every batch in order, may be
- * called for one again in a later try.
+ * called for one again in a later try. The payload is valid until the next call.
  */
 export type KeepFunction = (batch: Batch) => Batch | null
 
