@@ -4,7 +4,7 @@
 import type { Log } from '../../base/log.ts'
 import { behindCompacted, finishCompaction, lastCompacted } from './compact-opening.ts'
 import type { DirectorySyncs } from './directory-syncs.ts'
-import { type Disk, DiskError } from './disk.ts'
+import { DiskError } from './disk.ts'
 import { envelopeNeedle, headerBytes, needleOffset } from './format.ts'
 import type { LogState } from './journal-format.ts'
 import { LogFiles, type LogFilesParts } from './log-files.ts'
@@ -64,7 +64,7 @@ export async function openLogFiles(id: LogId, known: LogState | null, parts: Log
   for (const segment of scan.superseded) segments.splice(segments.indexOf(segment), 1)
   await removeFiles(files, scan.superseded, parts)
   if (scan.isTorn) await cutTorn(files, scan.place, parts)
-  if (!isTrusted) await syncFound(files, state, scan.place, parts.disk)
+  if (!isTrusted) await syncFound(files, state, scan.place, parts)
   const place =
     scan.place.end.sequence < start.sequence
       ? await startAfresh(files, start, scan.place.timeMs)
@@ -271,7 +271,12 @@ async function keepAside(copy: Buffer, name: string, { disk, files }: LogOpening
  * What a scan found is in the page cache at least; before anything is built on it, it is on the disk. It is written again
  * first: after a failed sync the page cache of a process that is gone shows bytes that a mere sync would not bring there.
  */
-async function syncFound(files: LogFiles, state: LogState | null, place: LogPlace, disk: Disk): Promise<void> {
+async function syncFound(
+  files: LogFiles,
+  state: LogState | null,
+  place: LogPlace,
+  parts: LogOpeningParts,
+): Promise<void> {
   for (const segment of files.segments) {
     // A state that names no segment says of everything before its end that it is synced.
     if (segment.baseSequence < (state?.segmentBase ?? state?.end.sequence ?? 0)) continue
@@ -288,8 +293,8 @@ async function syncFound(files: LogFiles, state: LogState | null, place: LogPlac
       held.release()
     }
   }
-  await disk.syncDirectory(logFolder(files.id))
-  await syncPool(disk)
+  await parts.disk.syncDirectory(logFolder(files.id))
+  await syncPool(parts.folders)
 }
 
 /** Tells the newest segment how far it is filled. One that lost its end is closed: what comes goes into a new one. */

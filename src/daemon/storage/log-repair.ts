@@ -115,7 +115,7 @@ export class LogRepair {
     // Also for files that were there: the process before may have made them without getting this far.
     if (this.#segments.size === 0) return
     await this.#disk.syncDirectory(logFolder(this.id))
-    await syncPool(this.#disk)
+    await syncPool(this.#parts.folders)
   }
 
   async #closeOpen(): Promise<void> {

@@ -46,7 +46,8 @@ interface Parts {
 
 // Envelopes gathered before they are written into their segments.
 const gatheredBytesMax = 64 * 1024 * 1024
-const repairsAtOnce = 4
+// As many as there are threads; each has up to four files open.
+const repairsAtOnce = 8
 
 /** Numbers rows over all files, so that "before" can be said of them. */
 interface Reading {

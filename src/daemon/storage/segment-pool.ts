@@ -2,6 +2,7 @@
 // log rolls next: overwriting a file whose blocks exist takes 2-4 times as many bytes a second as growing one. A log's
 // first segment is a new, growing file, so that small and idle partitions cost no preallocated space.
 
+import type { DirectorySyncs } from './directory-syncs.ts'
 import { DiskError, type Disk, type DiskFile, type DiskPath } from './disk.ts'
 import { poolFolder } from './paths.ts'
 
@@ -134,9 +135,9 @@ export class SegmentPool {
  * Makes it durable that files which another process took out of the pool are no longer there: a power cut could otherwise give a
  * segment that is built upon its old name back. @throws DiskError
  */
-export async function syncPool(disk: Disk): Promise<void> {
+export async function syncPool(folders: DirectorySyncs): Promise<void> {
   try {
-    await disk.syncDirectory(poolFolder)
+    await folders.sync(poolFolder)
   } catch (error) {
     if (!(error instanceof DiskError && error.systemCode === 'ENOENT')) throw error
   }
