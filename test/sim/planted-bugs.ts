@@ -336,8 +336,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: broker('compaction.ts'),
-        find: 'Math.min(log.closedEnd, await log.findByTime(nowMs - minCompactionLagMs + 1))',
-        replace: 'Math.min(log.closedEnd, await log.findByTime(nowMs + 1))',
+        find: 'await log.findByTime(nowMs - minCompactionLagMs + 1)',
+        replace: 'await log.findByTime(nowMs + 1)',
       },
     ],
   },
