@@ -9,15 +9,17 @@ if (process.argv[2] === '--version') {
 } else {
   const { Script, constants } = require('node:vm')
   const sea = require('node:sea')
+  // What the screen runs would make every other command slower to load.
+  const cache = ['top', 'monitor', 'ui'].includes(process.argv[2]) ? 'screen.cache' : 'app.cache'
   let source
   let cachedData
   if (sea.isSea()) {
     source = sea.getAsset('app.js', 'latin1')
-    cachedData = Buffer.from(sea.getRawAsset('app.cache'))
+    cachedData = Buffer.from(sea.getRawAsset(cache))
   } else {
     const { existsSync, readFileSync } = require('node:fs')
     source = readFileSync(`${__dirname}/app.js`, 'latin1')
-    if (existsSync(`${__dirname}/app.cache`)) cachedData = readFileSync(`${__dirname}/app.cache`)
+    if (existsSync(`${__dirname}/${cache}`)) cachedData = readFileSync(`${__dirname}/${cache}`)
   }
   const script = new Script(source, {
     filename: 'ehub.js',
@@ -33,9 +35,14 @@ if (process.argv[2] === '--version') {
     process.stderr.write(`${error && error.stack ? error.stack : error}\n`)
     process.exit(1)
   }
-  // What is produced for the warming run, see scripts/build.mjs.
+  // What is produced for the warming runs, see scripts/build.mjs. The screen gets a terminal that is none, and an end.
   if (process.env.EHUB_BUILD_CACHE) {
     const path = process.env.EHUB_BUILD_CACHE
+    if (cache === 'screen.cache') {
+      Object.assign(process.stdout, { isTTY: true, columns: 120, rows: 40 })
+      Object.assign(process.stdin, { isTTY: true, setRawMode: () => process.stdin })
+      setTimeout(() => process.emit('SIGTERM'), 1500)
+    }
     process.on('exit', () => require('node:fs').writeFileSync(path, script.createCachedData()))
   }
   bundle.exports.boot(process.argv.slice(2), bundle.exports.manifest, bundle.exports.packageInfo).catch(onFailure)

@@ -1,7 +1,7 @@
 // Lets Ink into the one CommonJS bundle, which has no top-level await. Two places need it: Ink connects to developer tools that we
 // do not ship, and yoga compiles WebAssembly while it loads. The first is taken out, the second becomes a promise that the
-// screen awaits before it loads Ink (src/tui/load-yoga.ts). Both are tied to pinned versions and fail the build when they no
-// longer fit.
+// screen awaits before it loads Ink (src/tui/load-yoga.ts). And yoga asks `fetch` for what it has in itself, which loads an HTTP client for
+// 40 ms of CPU: that is taken out, too. All are tied to pinned versions and fail the build when they no longer fit.
 
 import { readFileSync } from 'node:fs'
 
@@ -21,6 +21,14 @@ export const inkPlugin = {
         },
         readFileSync(path, 'utf8'),
       )
+      return { contents, loader: 'js' }
+    })
+    build.onLoad({ filter: /yoga-wasm-base64-esm\.js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      const contents = text.replaceAll('"function"!=typeof fetch', 'true')
+      if (contents.length !== text.length - 2 * ('"function"!=typeof fetch'.length - 'true'.length)) {
+        throw new Error(`${path} is not the yoga this build knows: see scripts/build-ink.mjs`)
+      }
       return { contents, loader: 'js' }
     })
     build.onResolve({ filter: /^yoga-layout$/ }, () => ({ path: 'yoga-layout', namespace: 'ehub-yoga' }))

@@ -50,7 +50,7 @@ writeFileSync(
   readFileSync('scripts/build-entry.cjs', 'utf8').replace('${VERSION}', packageInfo.version),
 )
 await buildLibraries(root)
-warmCodeCache()
+warmCodeCaches()
 await makeExecutable()
 console.log(`build/ehub ${packageInfo.version} in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
 
@@ -93,21 +93,24 @@ async function bundle() {
 
 /**
  * Runs the hot path once, `ehub send` to a daemon of its own, and keeps what was compiled: only functions that really ran
- * make the cache worth its size.
+ * make the cache worth its size. The same for the screen, which runs a lot that no other command does.
  */
-function warmCodeCache() {
-  rmSync('build/app.cache', { force: true })
+function warmCodeCaches() {
+  for (const name of ['app.cache', 'screen.cache']) rmSync(join('build', name), { force: true })
   const home = mkdtempSync(join(tmpdir(), 'ehub-build-'))
   const env = { PATH: process.env.PATH, HOME: home, EHUB_RUNTIME_DIR: join(home, 'run') }
-  const ehub = (argv, more = {}) => {
+  const ehub = (argv, more = {}, expected = 0) => {
     const options = { env: { ...env, ...more }, encoding: 'utf8', timeout: 60_000 }
     const { status, stderr } = spawnSync(process.execPath, ['build/entry.cjs', ...argv], options)
-    if (status !== 0) throw new Error(`the warming run "ehub ${argv.join(' ')}" ended with ${status}:\n${stderr}`)
+    if (status !== expected)
+      throw new Error(`the warming run "ehub ${argv.join(' ')}" ended with ${status}:\n${stderr}`)
   }
   try {
     ehub(['daemon', 'start', '--ephemeral', '--amqp-port', '0', '--tls', 'off', '--hub', 'warm:1'])
     try {
       ehub(['send', 'warm', 'hello'], { EHUB_BUILD_CACHE: join(root, 'build/app.cache') })
+      // It is ended as a terminal's end would.
+      ehub(['top'], { EHUB_BUILD_CACHE: join(root, 'build/screen.cache'), TERM: 'xterm-256color' }, 143)
     } finally {
       ehub(['daemon', 'stop', '--grace', '0s'])
     }
@@ -125,7 +128,7 @@ async function makeExecutable() {
     useSnapshot: false,
     execArgv: ['--disable-warning=ExperimentalWarning'],
     execArgvExtension: 'none',
-    assets: { 'app.js': 'build/app.js', 'app.cache': 'build/app.cache' },
+    assets: Object.fromEntries(['app.js', 'app.cache', 'screen.cache'].map((name) => [name, `build/${name}`])),
   }
   writeFileSync('build/sea.json', JSON.stringify(config))
   const { status, stderr } = spawnSync(process.execPath, ['--experimental-sea-config', 'build/sea.json'], {

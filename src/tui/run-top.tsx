@@ -2,7 +2,7 @@
 // made sure that there is a terminal; this file is loaded only then, because Ink is the slowest thing we load.
 
 import { render } from 'ink'
-import type { Clock } from '../base/clock.ts'
+import { type Clock, delay } from '../base/clock.ts'
 import { renderFrame } from './frame/frame.ts'
 import type { Glyphs } from './glyphs.ts'
 import { textOf } from './line.ts'
@@ -26,6 +26,9 @@ export interface TopOptions {
 
 /** Frames a second at most; a lag table read by a person needs no more. */
 const framesMax = 10
+
+/** How long the first frame waits for its numbers: one without them is laid out for nothing, and holds the next one up. */
+const firstSampleMs = 150
 
 /** Runs until the user quits. @returns The last state, for a closing line. */
 export async function runTop(options: TopOptions): Promise<TopState> {
@@ -61,6 +64,9 @@ export async function runTop(options: TopOptions): Promise<TopState> {
       interactive: true,
     })
 
+  const sampled = store.start()
+  // What goes wrong with it is told below, where the terminal is given back.
+  await Promise.race([sampled.catch(() => undefined), delay(clock, firstSampleMs)])
   let screen = mount()
   // The shell gets its terminal back as it was, and we ours when it says so.
   const suspend = () => {
@@ -77,7 +83,7 @@ export async function runTop(options: TopOptions): Promise<TopState> {
   process.once('SIGTERM', onTerminate)
   process.once('SIGHUP', finish)
   try {
-    await store.start()
+    await sampled
     await finished
   } finally {
     process.off('SIGTERM', onTerminate)

@@ -16,8 +16,10 @@ describe('the program without a daemon', () => {
   })
 
   test('the warmed code cache is taken', async (t) => {
-    const { stderr } = await new Person(t).run(['list-hubs'], { env: { EHUB_TEST_CACHE: '1' } })
-    assert.match(stderr, /^code cache rejected: false\n/)
+    for (const command of ['list-hubs', 'top']) {
+      const { stderr } = await new Person(t).run([command], { env: { EHUB_TEST_CACHE: '1' } })
+      assert.match(stderr, /^code cache rejected: false\n/, command)
+    }
   })
 
   test('helps with itself, a topic and a command, examples first', async (t) => {

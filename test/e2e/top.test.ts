@@ -112,7 +112,7 @@ describe('ehub top in a terminal', { skip }, () => {
     await terminal.shows(/^\$$/m)
   })
 
-  test('says when the daemon is gone and goes on when it is back', async (t) => {
+  test('says when the daemon is gone, and keeps the last numbers', async (t) => {
     const person = await withOrders(t)
     const terminal = new Terminal(t, person, { columns: 80, rows: 24, shell })
     terminal.enter('$EHUB top --interval 500ms')
